@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * abi: what both sides of the kernel boundary agree on. Fixed widths, explicit padding, sizes asserted.
+ *
+ * A *slot* is a process identity: one address space. A *site* is one call stack of one slot. A *birth slot* is a
+ * stretch of time in which blocks are born; a block remembers its absolute number, and birth_counter[] says in which of
+ * the few counters of its site it is counted now (so that old stretches can be merged without touching any block).
+ */
+#pragma once
+
+#ifndef __bpf__
+#include <stdint.h>
+typedef uint64_t u64;
+typedef int64_t s64;
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint16_t u16;
+typedef uint8_t u8;
+#endif
+
+#define LT_MAX_FRAMES	  127
+#define LT_MAX_FUNCTIONS  256 /* hooked functions in all modules */
+#define LT_MAX_MODULES	  64  /* modules with hooked functions */
+#define LT_MAX_RANGES	  48  /* ranges of one module whose calls into hooked functions are its own */
+#define LT_MAX_SLOTS	  256 /* address spaces in one trace */
+#define LT_PENDING	  4   /* nested hooked calls of one thread */
+#define LT_BIRTH_COUNTERS 16  /* per site */
+#define LT_BIRTH_SLOTS	  256 /* absolute birth slots in one trace: lengths double, so this lasts for centuries */
+
+/* What a hooked function does with its arguments and its result. */
+enum lt_op {
+	LT_OP_NONE = 0,
+	LT_OP_ALLOC = 1,     /* result = new block of [count *] size bytes, NULL = failed */
+	LT_OP_REALLOC = 2,   /* as ALLOC; the block at ptr is gone if it succeeds */
+	LT_OP_FREE = 3,	     /* the block at ptr is gone */
+	LT_OP_ALLOC_PTR = 4, /* posix_memalign: *ptr = new block if the result is 0 */
+};
+
+#define LT_NO_ARG 0xff
+
+/* A hooked function; the attach cookie is its index in the map fns. */
+struct lt_fn {
+	u64 vaddr; /* of the probed instruction in its module, as the module's program headers number it */
+	u32 module;
+	u8 op;
+	u8 size_arg, count_arg, ptr_arg; /* argument numbers from 0, or LT_NO_ARG */
+	u8 realloc_zero_frees;		 /* realloc(p, 0) frees p and returns NULL (glibc) */
+	u8 pad[7];
+};
+
+struct lt_range {
+	u64 start, end; /* module virtual addresses, end exclusive */
+};
+
+/* Calls whose return address lies in one of these come from the allocator itself: not counted. Sorted. */
+struct lt_module {
+	u32 n, pad;
+	struct lt_range ranges[LT_MAX_RANGES];
+};
+
+struct lt_block_key {
+	u64 address;
+	u32 slot, pad;
+};
+
+struct lt_block {
+	u64 size;
+	u32 site;
+	u32 birth; /* absolute birth slot */
+};
+
+#define LT_SITE_SENT   1 /* its frames are in the ring or were read from it */
+#define LT_SITE_UNUSED 2 /* lost a race: never counted in */
+
+struct lt_site {
+	u64 hash;
+	u32 slot;
+	u16 fn;
+	u16 flags;
+	s64 live_bytes, live_blocks;
+	u64 alloc_bytes, allocs, frees;
+	u64 failed, failed_size;
+	u64 floor[2]; /* of even and odd windows, see lt_floor_pack() */
+	s64 birth_bytes[LT_BIRTH_COUNTERS];
+	s64 birth_blocks[LT_BIRTH_COUNTERS];
+};
+
+/* A floor and the window it belongs to share one word, so that one compare-and-swap changes both. */
+#define LT_FLOOR_BITS 44 /* 16 TiB; larger floors saturate */
+#define LT_FLOOR_MAX  ((1ull << LT_FLOOR_BITS) - 1)
+#define LT_WINDOW_MAX ((1u << (64 - LT_FLOOR_BITS)) - 1)
+
+static inline u64 lt_floor_pack(u32 window, u64 floor)
+{
+	return (u64)(window & LT_WINDOW_MAX) << LT_FLOOR_BITS | (floor > LT_FLOOR_MAX ? LT_FLOOR_MAX : floor);
+}
+
+static inline u32 lt_floor_window(u64 word)
+{
+	return (u32)(word >> LT_FLOOR_BITS);
+}
+
+static inline u64 lt_floor_value(u64 word)
+{
+	return word & LT_FLOOR_MAX;
+}
+
+/* Counts of one slot. */
+struct lt_slot {
+	u64 allocs, frees, frees_untracked, failed;
+	u64 alloc_bytes;
+	u64 filtered; /* allocations outside -z/-Z */
+	u64 vm_children;
+	u64 pad;
+};
+
+/* What user space changes while tracing, and the two counters that hand out ids. One instance, in the object's .bss. */
+struct lt_state {
+	u32 window; /* number of the running window, from 1 */
+	u32 birth;  /* absolute number of the running birth slot */
+	u32 next_site;
+	u32 next_slot;
+	u8 birth_counter[LT_BIRTH_SLOTS]; /* absolute birth slot → counter of a site */
+};
+
+/* Losses and other events that must not go uncounted; index into the map counters. */
+enum lt_counter {
+	LT_CNT_BLOCKS_NOT_TRACKED = 0,
+	LT_CNT_BYTES_NOT_TRACKED = 1,
+	LT_CNT_SITES_MERGED = 2,
+	LT_CNT_RECORDS_DROPPED = 3,
+	LT_CNT_STACKS_TRUNCATED = 4,
+	LT_CNT_RETURNS_UNMATCHED = 5,
+	LT_CNT_FREES_MISSED = 6,
+	LT_CNT_FLOORS_MISSED = 7,
+	LT_CNT_READS_FAILED = 8,
+	LT_CNT_TASKS_UNTRACKED = 9,
+	LT_CNT_PROCESSES_UNTRACKED = 10,
+	LT_CNT_MAX = 16,
+};
+
+/* Records in the ring buffer; each starts with its type. */
+enum lt_record_type {
+	LT_REC_STACK = 1,   /* struct lt_rec_stack, cut after its last frame */
+	LT_REC_PROCESS = 2, /* struct lt_rec_process: a slot was given to an address space */
+	LT_REC_EXEC = 3,    /* struct lt_rec_process: its old address space is gone */
+	LT_REC_EXIT = 4,    /* struct lt_rec_process: its last thread has ended */
+};
+
+struct lt_rec_stack {
+	u32 type;
+	u32 slot;
+	u32 site;
+	u16 start, n; /* the stack is frames[start .. start + n) */
+	u64 frames[LT_MAX_FRAMES + 1];
+};
+
+struct lt_rec_process {
+	u32 type;
+	u32 slot; /* LT_NO_SLOT when it has none (EXEC, EXIT) */
+	u32 pid;  /* thread group id in the tracer's pid namespace */
+	u32 pad;
+	u64 time_ns; /* bpf_ktime_get_ns */
+};
+
+#define LT_NO_SLOT 0xffffffffu
+
+#define LT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " changed its size")
+LT_ASSERT_SIZE(struct lt_fn, 24);
+LT_ASSERT_SIZE(struct lt_module, 8 + 16 * LT_MAX_RANGES);
+LT_ASSERT_SIZE(struct lt_block_key, 16);
+LT_ASSERT_SIZE(struct lt_block, 16);
+LT_ASSERT_SIZE(struct lt_site, 88 + 16 * LT_BIRTH_COUNTERS);
+LT_ASSERT_SIZE(struct lt_slot, 64);
+LT_ASSERT_SIZE(struct lt_state, 16 + LT_BIRTH_SLOTS);
+LT_ASSERT_SIZE(struct lt_rec_stack, 16 + 8 * (LT_MAX_FRAMES + 1));
+LT_ASSERT_SIZE(struct lt_rec_process, 24);

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * heap: the probes of allocator functions. One program serves all functions; the attach cookie says which one was hit.
+ *
+ *	entry:  nested? → ignored.  free → block leaves.  alloc, realloc → stack walked, call becomes pending
+ *	return: pending call found by stack pointer → block born, or failure counted
+ *
+ * Three ways to be attached (the loader picks one): session (one program, entry decides whether the return fires),
+ * uprobe_multi and perf uprobe (two programs).
+ */
+#include "maps.h"
+#include "identity.h"
+#include "pending.h"
+#include "stack.h"
+#include "block.h"
+
+/* Returned by the entry half of a session: do, or do not, run at the return. */
+#define RETURN_WANTED	0
+#define RETURN_UNWANTED 1
+
+/* All are loaded and then one is chosen: clang would else compute its offset, and the verifier takes no variable ones.
+ */
+static __always_inline u64 argument(struct pt_regs *ctx, u8 number)
+{
+	u64 args[] = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx),
+		      PT_REGS_PARM5(ctx)};
+	u64 value = 0;
+	u32 i;
+
+#pragma unroll
+	for (i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
+		barrier_var(args[i]);
+		if (number == i)
+			value = args[i];
+	}
+	return value;
+}
+
+static __always_inline struct lt_slot *slot_get(u32 slot)
+{
+	return bpf_map_lookup_elem(&slots, &slot);
+}
+
+/* Bytes asked for; saturates where count * size overflows (the call will fail, and this is the size it failed with). */
+static __always_inline u64 requested_size(struct pt_regs *ctx, const struct lt_fn *fn)
+{
+	u64 size = argument(ctx, fn->size_arg), n, most;
+
+	if (fn->count_arg == LT_NO_ARG)
+		return size;
+	n = argument(ctx, fn->count_arg);
+	if (!n)
+		return 0;
+	most = ~0ull / n;
+	barrier_var(most); /* else clang makes a 128-bit multiplication of it, which BPF does not have */
+	return size > most ? ~0ull : n * size;
+}
+
+static __always_inline void count_free(u32 slot, bool tracked)
+{
+	struct lt_slot *s = slot_get(slot);
+
+	if (!s)
+		return;
+	__sync_fetch_and_add(&s->frees, 1);
+	if (!tracked)
+		__sync_fetch_and_add(&s->frees_untracked, 1);
+}
+
+static __always_inline void on_free(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 sp,
+				    u64 ret)
+{
+	u64 ptr = argument(ctx, fn->ptr_arg);
+	struct lt_block block;
+	bool tracked;
+
+	if (!ptr)
+		return;
+	/* free_sized() may end in a jump to free(): same frame, same pointer, another function. */
+	if (ts->free_sp == sp && ts->free_ret == ret && ts->free_ptr == ptr && ts->free_fn != id)
+		return;
+	ts->free_sp = sp;
+	ts->free_ret = ret;
+	ts->free_ptr = ptr;
+	ts->free_fn = id;
+	tracked = !block_take(ts->slot, ptr, &block);
+	if (tracked)
+		site_sub(&block);
+	count_free(ts->slot, tracked);
+}
+
+static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 sp,
+				    u64 ret)
+{
+	u64 size = requested_size(ctx, fn);
+	bool wanted = size >= cfg_min_size && size <= cfg_max_size;
+	struct pending *p;
+	struct lt_slot *s;
+
+	ts->free_sp = 0;
+	if (!wanted) {
+		s = slot_get(ts->slot);
+		if (s)
+			__sync_fetch_and_add(&s->filtered, 1);
+		if (fn->op != LT_OP_REALLOC)
+			return RETURN_UNWANTED;
+	}
+	p = pending_push(ts);
+	p->sp = sp;
+	p->ret = ret;
+	p->size = size;
+	p->slot = ts->slot;
+	p->fn = id;
+	p->ptr = fn->ptr_arg == LT_NO_ARG ? 0 : argument(ctx, fn->ptr_arg);
+	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
+	p->has_old = fn->op == LT_OP_REALLOC && p->ptr && !block_take(p->slot, p->ptr, &p->old);
+	p->site = wanted ? stack_site(ctx, ts, id, ret) : LT_NO_SLOT;
+	p->used = 1;
+	return RETURN_WANTED;
+}
+
+static __always_inline int on_entry(struct pt_regs *ctx)
+{
+	u32 id = bpf_get_attach_cookie(ctx);
+	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
+	struct task_state *ts;
+	u64 sp, ret;
+
+	count_hit();
+	if (!fn)
+		return RETURN_UNWANTED;
+	ts = task_enter();
+	if (!ts)
+		return RETURN_UNWANTED;
+	sp = PT_REGS_SP(ctx);
+	ret = return_address(sp);
+	if (called_by_allocator(fn, PT_REGS_IP(ctx), ret))
+		return RETURN_UNWANTED;
+	if (pending_is_tail_jump(ts, id, sp, ret))
+		return RETURN_UNWANTED;
+	if (fn->op == LT_OP_FREE) {
+		on_free(ctx, ts, fn, id, sp, ret);
+		return RETURN_UNWANTED;
+	}
+	return on_alloc(ctx, ts, fn, id, sp, ret);
+}
+
+static __always_inline void alloc_failed(const struct pending *p)
+{
+	struct lt_site *site = site_get(p->site);
+	struct lt_slot *s = slot_get(p->slot);
+
+	if (site) {
+		__sync_fetch_and_add(&site->failed, 1);
+		site->failed_size = p->size;
+	}
+	if (s)
+		__sync_fetch_and_add(&s->failed, 1);
+}
+
+static __always_inline void alloc_done(const struct pending *p, u64 address)
+{
+	struct lt_site *site = site_get(p->site);
+	struct lt_slot *s = slot_get(p->slot);
+
+	if (!site || !s)
+		return;
+	__sync_fetch_and_add(&s->allocs, 1);
+	__sync_fetch_and_add(&s->alloc_bytes, p->size);
+	__sync_fetch_and_add(&site->allocs, 1);
+	__sync_fetch_and_add(&site->alloc_bytes, p->size);
+	block_born(p->slot, address, p->size, site, p->site);
+}
+
+/* The old block of a realloc that succeeded is gone; only now do the sums change. */
+static __always_inline void release_old(struct pending *p)
+{
+	if (!p->ptr)
+		return;
+	if (p->has_old)
+		site_sub(&p->old);
+	count_free(p->slot, p->has_old);
+	p->has_old = 0;
+}
+
+static __always_inline void on_realloc_return(struct pending *p, const struct lt_fn *fn, u64 result)
+{
+	if (result) {
+		release_old(p);
+		alloc_done(p, result);
+	} else if (fn->realloc_zero_frees && p->ptr && !p->size) {
+		release_old(p);
+	} else {
+		alloc_failed(p);
+	}
+}
+
+static __always_inline void on_alloc_ptr_return(const struct pending *p, u64 result)
+{
+	u64 address = 0;
+
+	if ((u32)result) {
+		alloc_failed(p);
+		return;
+	}
+	if (bpf_probe_read_user(&address, sizeof(address), (void *)p->ptr) || !address) {
+		count(LT_CNT_READS_FAILED, 1);
+		return;
+	}
+	alloc_done(p, address);
+}
+
+static __always_inline int on_return(struct pt_regs *ctx)
+{
+	u32 id = bpf_get_attach_cookie(ctx);
+	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
+	struct task_state *ts;
+	struct pending *p;
+	u64 result;
+
+	count_hit();
+	ts = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (!fn || !ts)
+		return 0;
+	/* At the return the word at the stack pointer has been popped. */
+	p = pending_find(ts, id, PT_REGS_SP(ctx) - sizeof(u64));
+	if (!p)
+		return 0;
+	result = PT_REGS_RC(ctx);
+	if (fn->op == LT_OP_REALLOC)
+		on_realloc_return(p, fn, result);
+	else if (fn->op == LT_OP_ALLOC_PTR)
+		on_alloc_ptr_return(p, result);
+	else if (result)
+		alloc_done(p, result);
+	else
+		alloc_failed(p);
+	pending_drop(p);
+	return 0;
+}
+
+/*
+ * The kernel's own test for "is this the return" is a kfunc that changed its signature between 6.18 and 7.2. The probed
+ * address serves as well on every kernel that has sessions: at the entry it is the instruction pointer, and no call
+ * returns to the first instruction of a function.
+ */
+SEC("?uprobe")
+int on_session(struct pt_regs *ctx)
+{
+	if (PT_REGS_IP(ctx) == bpf_get_func_ip(ctx))
+		return on_entry(ctx);
+	return on_return(ctx);
+}
+
+SEC("?uprobe")
+int on_enter(struct pt_regs *ctx)
+{
+	on_entry(ctx);
+	return 0;
+}
+
+SEC("?uretprobe")
+int on_leave(struct pt_regs *ctx)
+{
+	return on_return(ctx);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * identity: which address space does the running task belong to?
+ *
+ * A slot is found by (thread group, start of its leader, exec count): exec gives a new one, a reused pid too. Threads
+ * remember theirs in task storage, so the look-up happens once a thread and exec.
+ */
+#pragma once
+
+#include "maps.h"
+
+/* The thread group id of the current task as the tracer's pid namespace numbers it; 0: not visible there. */
+static __always_inline u32 current_pid(void)
+{
+	struct bpf_pidns_info ns = {};
+
+	if (bpf_get_ns_current_pid_tgid(cfg_pidns_dev, cfg_pidns_ino, &ns, sizeof(ns)))
+		return 0;
+	return ns.tgid;
+}
+
+static __always_inline void send_process(u32 type, u32 slot, u32 pid)
+{
+	struct lt_rec_process rec = {.type = type, .slot = slot, .pid = pid, .time_ns = bpf_ktime_get_ns()};
+
+	if (bpf_ringbuf_output(&ring, &rec, sizeof(rec), BPF_RB_FORCE_WAKEUP))
+		count(LT_CNT_RECORDS_DROPPED, 1);
+}
+
+static __always_inline void slot_key__init(struct slot_key *key, struct task_struct *task)
+{
+	key->start_boottime = BPF_CORE_READ(task, group_leader, start_boottime);
+	key->exec_id = BPF_CORE_READ(task, self_exec_id);
+	key->tgid = BPF_CORE_READ(task, tgid);
+	key->pad = 0;
+}
+
+static __noinline u32 slot_assign(struct task_struct *task)
+{
+	struct slot_key key;
+	u32 slot, *known;
+
+	slot_key__init(&key, task);
+	known = bpf_map_lookup_elem(&slot_ids, &key);
+	if (known)
+		return *known;
+	if (state.next_slot >= LT_MAX_SLOTS)
+		return LT_NO_SLOT;
+	slot = __sync_fetch_and_add(&state.next_slot, 1);
+	if (slot >= LT_MAX_SLOTS)
+		return LT_NO_SLOT;
+	/* Two threads may come here at once: the loser's number stays unused. */
+	if (bpf_map_update_elem(&slot_ids, &key, &slot, BPF_NOEXIST)) {
+		known = bpf_map_lookup_elem(&slot_ids, &key);
+		return known ? *known : LT_NO_SLOT;
+	}
+	send_process(LT_REC_PROCESS, slot, current_pid());
+	return slot;
+}
+
+/* The current task's state with a valid slot, or NULL (counted). */
+static __always_inline struct task_state *task_enter(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_state *ts;
+	u64 exec_id;
+
+	ts = bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!ts) {
+		count(LT_CNT_TASKS_UNTRACKED, 1);
+		return NULL;
+	}
+	exec_id = task->self_exec_id;
+	if (!ts->has_slot || ts->exec_id != exec_id) {
+		u32 slot = slot_assign(task);
+
+		if (slot >= LT_MAX_SLOTS) {
+			count(LT_CNT_PROCESSES_UNTRACKED, 1);
+			return NULL;
+		}
+		/* What was pending before an exec belongs to an address space that is gone. */
+		__builtin_memset(ts->pending, 0, sizeof(ts->pending));
+		__builtin_memset(ts->evicted, 0, sizeof(ts->evicted));
+		ts->free_sp = 0;
+		ts->slot = slot;
+		ts->exec_id = exec_id;
+		ts->has_slot = 1;
+	}
+	return ts;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* lifecycle: exec, exit and memory-sharing children of the targets. */
+#include "maps.h"
+#include "identity.h"
+
+static __always_inline bool is_target(u32 pid)
+{
+	return pid && bpf_map_lookup_elem(&targets, &pid);
+}
+
+SEC("?raw_tp/sched_process_exec")
+int on_exec(void *ctx __attribute__((unused)))
+{
+	u32 pid = current_pid();
+
+	if (is_target(pid))
+		send_process(LT_REC_EXEC, LT_NO_SLOT, pid);
+	return 0;
+}
+
+SEC("?raw_tp/sched_process_exit")
+int on_exit(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (void *)ctx->args[0];
+	u32 pid = current_pid();
+
+	/* The count of live threads is lowered before this point, in do_exit(). */
+	if (is_target(pid) && !BPF_CORE_READ(task, signal, live.counter))
+		send_process(LT_REC_EXIT, LT_NO_SLOT, pid);
+	return 0;
+}
+
+/*
+ * A child made by vfork() or clone(CLONE_VM) shares its parent's memory, but a link that is filtered by pid does not
+ * fire in it: what it allocates and frees before it execs is not seen.
+ */
+SEC("?raw_tp/sched_process_fork")
+int on_fork(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
+	struct task_state *ts;
+	struct lt_slot *s;
+	u32 slot;
+
+	if (BPF_CORE_READ(parent, mm) != BPF_CORE_READ(child, mm) ||
+	    BPF_CORE_READ(parent, tgid) == BPF_CORE_READ(child, tgid))
+		return 0;
+	/* parent is the current task here; without a state it has not hit a probe yet. */
+	ts = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
+	if (!ts || !ts->has_slot)
+		return 0;
+	slot = ts->slot;
+	s = bpf_map_lookup_elem(&slots, &slot);
+	if (s)
+		__sync_fetch_and_add(&s->vm_children, 1);
+	return 0;
+}

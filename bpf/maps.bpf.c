@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every map and global, once. Sizes given as 1 are set before load, from the options. */
+#include "maps.h"
+
+char LICENSE[] SEC("license") = "GPL";
+
+const volatile u32 cfg_max_sites = 1;
+const volatile u64 cfg_min_size = 0;
+const volatile u64 cfg_max_size = ~0ull;
+const volatile u64 cfg_pidns_dev = 0;
+const volatile u64 cfg_pidns_ino = 0;
+
+/* Ids by BPF, windows and birth slots by user space. */
+struct lt_state state = {};
+
+/* Outstanding blocks. Owner: alloc/free handlers. --max-blocks; entries are allocated as they are needed. */
+struct map_blocks blocks SEC(".maps");
+
+/* By site id. Owner: handlers add, user space reads through mmap. --max-sites, then one overflow site for each slot. */
+struct map_sites sites SEC(".maps");
+
+/* Stack hash → site id. Owner: handlers. --max-sites. */
+struct map_site_ids site_ids SEC(".maps");
+
+/* By slot. Owner: handlers add, user space reads through mmap. */
+struct map_slots slots SEC(".maps");
+
+/* Address space → slot. Owner: the first hit in it. */
+struct map_slot_ids slot_ids SEC(".maps");
+
+/* Pids (in the tracer's namespace) whose exec, exit and fork are reported. Owner: user space. */
+struct map_targets targets SEC(".maps");
+
+/* Per thread: pending calls and scratch. Freed by the kernel with the thread. */
+struct map_tasks tasks SEC(".maps");
+
+/* By attach cookie: the hooked functions. Owner: user space, filled before a function is attached. */
+struct map_fns fns SEC(".maps");
+
+/* By lt_fn.module: whose calls are nested ones. Owner: user space, filled with fns. */
+struct map_modules modules SEC(".maps");
+
+/* By enum lt_counter: losses. Owner: whoever loses something. */
+struct map_counters counters SEC(".maps");
+
+/* Probe hits. Owner: every probe. */
+struct map_hits hits SEC(".maps");
+
+/* Records to user space: each new stack once, and the life of processes. 4 MiB: about 4000 stacks of full depth. */
+struct map_ring ring SEC(".maps");

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * maps: every map and global, declared for all objects. Defined once, in maps.bpf.c, with owner and sizing rule.
+ */
+#pragma once
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "abi.h"
+
+/* Written by user space before load; the verifier drops what they switch off. */
+extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
+extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
+extern const volatile u64 cfg_max_size;	 /* -Z: larger ones neither */
+extern const volatile u64 cfg_pidns_dev; /* the tracer's pid namespace, in which pids are reported */
+extern const volatile u64 cfg_pidns_ino;
+
+extern struct lt_state state;
+
+struct pending {
+	u64 sp;	 /* stack pointer at entry; identifies the call */
+	u64 ret; /* its return address */
+	u64 size;
+	u64 ptr;	     /* posix_memalign: where the result goes; realloc: the old address */
+	struct lt_block old; /* realloc: the old block, taken from the block map */
+	u32 site;
+	u32 slot;
+	u32 seq; /* order of entry in this thread; the oldest makes room */
+	u16 fn;
+	u8 used;
+	u8 has_old;
+};
+
+/* An entry that had to make room; its return is a counted loss. */
+struct evicted {
+	u64 sp;
+	u16 fn;
+	u16 used;
+	u32 pad;
+};
+
+/* Per thread. Also the scratch of its running probe: a uprobe program can be preempted (since 6.0 only migration is
+ * disabled, bpf_prog_run_array_uprobe), so per-CPU scratch could be overwritten by another thread. */
+struct task_state {
+	u64 exec_id;
+	u32 slot; /* valid while has_slot and exec_id is the task's */
+	u32 has_slot;
+	struct pending pending[LT_PENDING];
+	struct evicted evicted[LT_PENDING];
+	u64 free_sp, free_ret, free_ptr; /* the last call that released, to know a tail jump into the next */
+	u32 free_fn;
+	u32 seq;
+	struct lt_rec_stack stack;
+};
+
+struct slot_key {
+	u64 start_boottime; /* of the group leader: tells a reused pid from the first */
+	u64 exec_id;	    /* task_struct.self_exec_id: changes at every exec */
+	u32 tgid, pad;
+};
+
+struct map_blocks {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct lt_block_key);
+	__type(value, struct lt_block);
+};
+
+struct map_sites {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct lt_site);
+};
+
+struct map_site_ids {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, u64);
+	__type(value, u32);
+};
+
+struct map_slots {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LT_MAX_SLOTS);
+	__type(key, u32);
+	__type(value, struct lt_slot);
+};
+
+struct map_slot_ids {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_MAX_SLOTS);
+	__type(key, struct slot_key);
+	__type(value, u32);
+};
+
+struct map_targets {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_MAX_SLOTS);
+	__type(key, u32);
+	__type(value, u32);
+};
+
+struct map_tasks {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, int);
+	__type(value, struct task_state);
+};
+
+struct map_fns {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_MAX_FUNCTIONS);
+	__type(key, u32);
+	__type(value, struct lt_fn);
+};
+
+struct map_modules {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, LT_MAX_MODULES);
+	__type(key, u32);
+	__type(value, struct lt_module);
+};
+
+struct map_counters {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LT_CNT_MAX);
+	__type(key, u32);
+	__type(value, u64);
+};
+
+struct map_hits {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+};
+
+struct map_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 << 20);
+};
+
+extern struct map_blocks blocks SEC(".maps");
+extern struct map_sites sites SEC(".maps");
+extern struct map_site_ids site_ids SEC(".maps");
+extern struct map_slots slots SEC(".maps");
+extern struct map_slot_ids slot_ids SEC(".maps");
+extern struct map_targets targets SEC(".maps");
+extern struct map_tasks tasks SEC(".maps");
+extern struct map_fns fns SEC(".maps");
+extern struct map_modules modules SEC(".maps");
+extern struct map_counters counters SEC(".maps");
+extern struct map_hits hits SEC(".maps");
+extern struct map_ring ring SEC(".maps");
+
+static __always_inline void count(u32 counter, u64 n)
+{
+	u64 *c = bpf_map_lookup_elem(&counters, &counter);
+
+	if (c)
+		__sync_fetch_and_add(c, n);
+}
+
+/* A hit of any probe, wanted or not: what they cost is reckoned from it. */
+static __always_inline void count_hit(void)
+{
+	u32 zero = 0;
+	u64 *c = bpf_map_lookup_elem(&hits, &zero);
+
+	/* Atomic: preemption between load and store would lose a hit. */
+	if (c)
+		__sync_fetch_and_add(c, 1);
+}

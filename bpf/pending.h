@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pending: hooked calls of a thread that have not returned yet, and the rule that nested calls count once.
+ *
+ * A return belongs to the entry with the same stack pointer and function, never simply to the last one: a signal
+ * handler may allocate in between (also on a stack of its own), and longjmp() out of a hooked function leaves an entry
+ * behind. Two live frames cannot share a stack pointer, so an entry found at the stack pointer of a new call is stale,
+ * unless the new call is its tail jump.
+ */
+#pragma once
+
+#include "maps.h"
+#include "block.h"
+
+/*
+ * The return address of the call whose entry is probed. Where a uretprobe has already replaced the word on the stack
+ * (the start of the [uprobes] page), the kernel's list of replaced words has the original: found by the word's address
+ * and not by order, because a tail jump makes two instances share one word (kernel/events/uprobes.c,
+ * prepare_uretprobe()).
+ */
+static __noinline u64 return_address(u64 sp)
+{
+	struct return_instance *ri;
+	struct task_struct *task;
+	u64 ret = 0;
+	int i;
+
+	if (bpf_probe_read_user(&ret, sizeof(ret), (void *)sp)) {
+		count(LT_CNT_READS_FAILED, 1);
+		return 0;
+	}
+	if (ret & 0xfff)
+		return ret;
+	task = bpf_get_current_task_btf();
+	ri = BPF_CORE_READ(task, utask, return_instances);
+	for (i = 0; i < 64 && ri; i++) { /* MAX_URETPROBE_DEPTH */
+		if (BPF_CORE_READ(ri, stack) == sp)
+			return BPF_CORE_READ(ri, orig_ret_vaddr);
+		ri = BPF_CORE_READ(ri, next);
+	}
+	return ret;
+}
+
+/* Does the call come from inside the allocator that fn belongs to? ip is the address of the probed instruction. */
+static __noinline bool called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
+{
+	u32 module = fn->module;
+	struct lt_module *m = bpf_map_lookup_elem(&modules, &module);
+	u64 at = ret - (ip - fn->vaddr);
+	u32 i;
+
+	if (!m)
+		return false;
+	for (i = 0; i < LT_MAX_RANGES; i++) {
+		if (i >= m->n || at < m->ranges[i].start)
+			return false;
+		if (at < m->ranges[i].end)
+			return true;
+	}
+	return false;
+}
+
+/* The entry is given up. What it took from the block map goes back. */
+static __always_inline void pending_drop(struct pending *p)
+{
+	if (p->has_old)
+		block_restore(p->slot, p->ptr, &p->old);
+	p->used = 0;
+	p->has_old = 0;
+}
+
+/* True when this call is the tail jump of a pending one, which counts it already. Drops stale entries on the way. */
+static __always_inline bool pending_is_tail_jump(struct task_state *ts, u32 fn, u64 sp, u64 ret)
+{
+	bool tail = false;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < LT_PENDING; i++) {
+		struct pending *p = &ts->pending[i];
+
+		if (!p->used || p->sp != sp)
+			continue;
+		if (p->fn != fn && p->ret == ret)
+			tail = true;
+		else
+			pending_drop(p);
+	}
+	return tail;
+}
+
+/* A free entry for a new call; the oldest one makes room if all are taken, and is remembered as evicted. */
+static __always_inline struct pending *pending_push(struct task_state *ts)
+{
+	struct pending *oldest = &ts->pending[0];
+	struct evicted *e;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < LT_PENDING; i++) {
+		struct pending *p = &ts->pending[i];
+
+		if (!p->used) {
+			oldest = p;
+			break;
+		}
+		if ((s32)(p->seq - oldest->seq) < 0)
+			oldest = p;
+	}
+	if (oldest->used) {
+		e = &ts->evicted[oldest->seq & (LT_PENDING - 1)];
+		e->sp = oldest->sp;
+		e->fn = oldest->fn;
+		e->used = 1;
+		pending_drop(oldest);
+	}
+	oldest->seq = ts->seq++;
+	return oldest;
+}
+
+/* The entry that returns now, or NULL: ignored as nested, entered before the attach, or evicted (counted). */
+static __always_inline struct pending *pending_find(struct task_state *ts, u32 fn, u64 sp)
+{
+	int i;
+
+#pragma unroll
+	for (i = 0; i < LT_PENDING; i++) {
+		struct pending *p = &ts->pending[i];
+
+		if (p->used && p->sp == sp && p->fn == fn)
+			return p;
+	}
+#pragma unroll
+	for (i = 0; i < LT_PENDING; i++) {
+		struct evicted *e = &ts->evicted[i];
+
+		if (e->used && e->sp == sp && e->fn == fn) {
+			e->used = 0;
+			count(LT_CNT_RETURNS_UNMATCHED, 1);
+			break;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/text.h"
+#include "select/process_info.h"
+
+#define PF_KTHREAD 0x00200000 /* include/linux/sched.h; shown in field 9 of /proc/PID/stat (proc_pid_stat(5)) */
+
+/* Read a small /proc file whole. Returns its length or a negative errno. */
+static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
+{
+	__cleanup_close int fd = -1;
+	char path[64];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	n = read(fd, buf, size - 1);
+	if (n < 0)
+		return -errno;
+	buf[n] = '\0';
+	return n;
+}
+
+static double boot_time(void)
+{
+	__cleanup_fclose FILE *f = fopen("/proc/stat", "re");
+	unsigned long long btime = 0;
+	char line[256];
+
+	/* The line of interrupts is long, but each line that fits is looked at from its start. */
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "btime %llu", &btime) == 1)
+			break;
+	}
+	return (double)btime;
+}
+
+static pid_t read_tgid(pid_t pid)
+{
+	char buf[4096];
+	const char *p;
+
+	if (read_proc(pid, "status", buf, sizeof(buf)) < 0)
+		return -1;
+	p = strstr(buf, "\nTgid:");
+	return p ? atoi(p + 6) : -1;
+}
+
+int process_info__read(pid_t pid, struct process_info *info)
+{
+	char buf[2048], comm[64];
+	unsigned long long ticks = 0;
+	unsigned int flags = 0;
+	char *open_paren, *close_paren;
+	ssize_t n;
+
+	memset(info, 0, sizeof(*info));
+	n = read_proc(pid, "stat", buf, sizeof(buf));
+	if (n < 0)
+		return (int)n;
+	/* The name may hold anything, also ") R 1": it ends at the last parenthesis. */
+	open_paren = strchr(buf, '(');
+	close_paren = strrchr(buf, ')');
+	if (!open_paren || !close_paren || close_paren < open_paren)
+		return -EPROTO;
+	*close_paren = '\0';
+	snprintf(comm, sizeof(comm), "%s", open_paren + 1);
+	text__safe(info->comm, sizeof(info->comm), comm);
+	if (sscanf(close_paren + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+		   &info->state, &flags, &ticks) != 3)
+		return -EPROTO;
+	info->pid = pid;
+	info->tgid = read_tgid(pid);
+	info->kernel_thread = flags & PF_KTHREAD;
+	info->start_ticks = ticks;
+	info->start_time = boot_time() + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	return info->tgid < 0 ? -ESRCH : 0;
+}
+
+char *process_info__exe(pid_t pid)
+{
+	char path[64], link[4096];
+	char *end;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	n = readlink(path, link, sizeof(link) - 1);
+	if (n < 0)
+		return NULL;
+	link[n] = '\0';
+	end = strstr(link, " (deleted)");
+	if (end && !end[10])
+		*end = '\0';
+	return text__safe_dup(link);
+}
+
+char *process_info__cgroup(pid_t pid)
+{
+	char buf[8192];
+	char *line, *save = NULL, *best = NULL;
+
+	if (read_proc(pid, "cgroup", buf, sizeof(buf)) < 0)
+		return NULL;
+	/* cgroups(7): "0::/path" is v2; a v1 line names its controllers between the colons. */
+	for (line = strtok_r(buf, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		char *controllers = strchr(line, ':');
+		char *path = controllers ? strchr(controllers + 1, ':') : NULL;
+
+		if (!path)
+			continue;
+		*path++ = '\0';
+		if (!strncmp(line, "0:", 2) && !best)
+			best = path;
+		if (strstr(controllers + 1, "memory"))
+			best = path;
+	}
+	return best ? text__safe_dup(best) : NULL;
+}
+
+int64_t process_info__rss(pid_t pid)
+{
+	char buf[256];
+	long long total, resident;
+
+	if (read_proc(pid, "statm", buf, sizeof(buf)) < 0 || sscanf(buf, "%lld %lld", &total, &resident) != 2)
+		return -1;
+	return resident * sysconf(_SC_PAGESIZE);
+}
