@@ -12,23 +12,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "collect/reading.h"
+
 struct module;
 
 enum site_kind { SITE_HEAP, SITE_MMAP, SITE_BRK, SITE_MANAGED };
 
 enum process_end { PROCESS_RUNS, PROCESS_EXITED, PROCESS_EXECED };
-
-struct frame {
-	uint64_t pc;		     /* as found on the stack */
-	const struct module *module; /* NULL: no file is mapped there (JIT code, vdso, unmapped since) */
-	uint64_t offset;	     /* file offset of pc, when module is set */
-	bool is_return_address;	     /* name the instruction before it (the call) */
-};
-
-struct age_bin {
-	double min_s, max_s; /* blocks in it are between these ages old */
-	int64_t bytes, blocks;
-};
 
 struct site {
 	uint64_t id;	  /* stable within a trace */
@@ -86,29 +76,6 @@ struct process {
 	const struct not_hooked *not_hooked;
 	unsigned int n_not_hooked;
 	uint64_t vm_children; /* children that shared its memory (vfork): what they did with it was not seen */
-};
-
-/* Everything that was lost, each counted by the one who lost it. */
-struct losses {
-	uint64_t blocks_not_tracked, bytes_not_tracked; /* block map full, or no memory for the entry */
-	uint64_t sites_merged;				/* allocations counted in an overflow site */
-	uint64_t records_dropped; /* records that did not fit into the ring and were not sent again */
-	uint64_t stacks_truncated;
-	uint64_t stacks_lost;	      /* sites whose frames never reached user space */
-	uint64_t probe_misses;	      /* hits at which the kernel did not run our program */
-	uint64_t returns_unmatched;   /* calls whose entry had been overwritten (more than 4 nested) */
-	uint64_t frees_missed;	      /* an address was handed out while its old block was still live */
-	uint64_t floors_missed;	      /* floor updates given up under contention: that floor may be too high */
-	uint64_t reads_failed;	      /* target memory that could not be read (posix_memalign's result, a stack slot) */
-	uint64_t tasks_untracked;     /* calls of a thread for which no per-thread state could be allocated */
-	uint64_t processes_untracked; /* calls of an address space beyond the limit of processes */
-};
-
-struct overhead {
-	uint64_t probe_hits;
-	double probe_cpu_s; /* NAN unknown */
-	double tool_cpu_s;
-	double percent_of_one_cpu; /* NAN unknown */
 };
 
 struct snapshot {

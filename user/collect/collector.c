@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "collect/collector_private.h"
+
+static void image_ends(struct image *img, enum image_end end, uint64_t time_ns)
+{
+	img->end = end;
+	img->end_ns = time_ns;
+}
+
+/* A slot was assigned: to the running image of its process, which has none yet unless an exec record was lost. */
+static void on_process(struct collector *c, const struct lt_rec_process *rec)
+{
+	struct image *img = images__running(c->images, (pid_t)rec->pid);
+
+	if (img && img->slot != LT_NO_SLOT) {
+		image_ends(img, IMAGE_EXECED, rec->time_ns);
+		collector__purge(c, img->slot);
+		img = NULL;
+	}
+	if (!img)
+		img = images__add(c->images, (pid_t)rec->pid);
+	if (img)
+		img->slot = rec->slot;
+}
+
+static void on_exec(struct collector *c, const struct lt_rec_process *rec)
+{
+	struct image *img = images__running(c->images, (pid_t)rec->pid);
+
+	if (!img)
+		return;
+	image_ends(img, IMAGE_EXECED, rec->time_ns);
+	if (img->slot != LT_NO_SLOT)
+		collector__purge(c, img->slot);
+	if (images__add(c->images, (pid_t)rec->pid))
+		c->options.on_event(c->options.ctx, COLLECTOR_EXEC, (pid_t)rec->pid);
+}
+
+static void on_exit_record(struct collector *c, const struct lt_rec_process *rec)
+{
+	struct image *img = images__running(c->images, (pid_t)rec->pid);
+
+	if (!img)
+		return;
+	image_ends(img, IMAGE_EXITED, rec->time_ns);
+	c->options.on_event(c->options.ctx, COLLECTOR_EXIT, (pid_t)rec->pid);
+}
+
+static int on_record(void *ctx, void *data, size_t size)
+{
+	const struct lt_rec_process *process = data;
+	struct collector *c = ctx;
+	uint32_t type = *(const uint32_t *)data;
+	int err = 0;
+
+	if (type == LT_REC_STACK)
+		err = stacks__add(&c->stacks, c->images, data, size);
+	else if (size < sizeof(*process))
+		err = -EPROTO;
+	else if (type == LT_REC_PROCESS)
+		on_process(c, process);
+	else if (type == LT_REC_EXEC)
+		on_exec(c, process);
+	else if (type == LT_REC_EXIT)
+		on_exit_record(c, process);
+	if (err)
+		c->records_bad++;
+	return 0;
+}
+
+void collector__drain(struct collector *c)
+{
+	struct image **img;
+
+	/* A stack that arrives now may lie in a library mapped since the last time. */
+	vec__each (&c->images->list, img)
+		(*img)->mappings_stale = true;
+	ring_buffer__consume(c->ring);
+}
+
+void collector__process_ended(struct collector *c, pid_t pid, int exit_status)
+{
+	struct image *img;
+
+	collector__drain(c);
+	img = images__running(c->images, pid);
+	if (img)
+		image_ends(img, IMAGE_EXITED, clock__mono_ns());
+	if (exit_status < 0)
+		return;
+	/* The last image of the process, ended by now. */
+	for (size_t i = c->images->list.n; i-- > 0;) {
+		if (c->images->list.at[i]->pid == pid) {
+			c->images->list.at[i]->exit_status = exit_status;
+			return;
+		}
+	}
+}
+
+static void *map_array(struct bpf_map *map, size_t elem, uint64_t n, int prot, size_t *size)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *at;
+
+	*size = (elem * n + page - 1) / page * page;
+	at = mmap(NULL, *size, prot, MAP_SHARED, bpf_map__fd(map), 0);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static int map_counters(struct collector *c)
+{
+	c->sites = map_array(c->bpf->maps.sites, sizeof(struct lt_site), collector__n_sites(c), PROT_READ | PROT_WRITE,
+			     &c->sites_size);
+	c->slots = map_array(c->bpf->maps.slots, sizeof(struct lt_slot), LT_MAX_SLOTS, PROT_READ, &c->slots_size);
+	c->counters = map_array(c->bpf->maps.counters, sizeof(uint64_t), LT_CNT_MAX, PROT_READ, &c->counters_size);
+	return c->sites && c->slots && c->counters ? 0 : -errno;
+}
+
+struct collector *collector__new(struct leaktrace_bpf *bpf, struct images *images, const struct collector_options *o,
+				 struct err *e)
+{
+	struct collector *c = calloc(1, sizeof(*c));
+	int err = c ? 0 : -ENOMEM;
+
+	if (!err) {
+		c->bpf = bpf;
+		c->images = images;
+		c->options = *o;
+		birth__init(&c->birth, clock__mono_ns());
+		c->bins = calloc(collector__n_sites(c), LT_BIRTH_COUNTERS * sizeof(*c->bins));
+		err = c->bins ? stacks__init(&c->stacks, collector__n_sites(c)) : -ENOMEM;
+	}
+	if (!err)
+		err = map_counters(c);
+	if (!err) {
+		c->ring = ring_buffer__new(bpf_map__fd(bpf->maps.ring), on_record, c, NULL);
+		err = c->ring ? 0 : -errno;
+	}
+	if (!err)
+		return c;
+	err__set(e, err, "cannot set up the connection to the kernel: %s", strerror(-err));
+	collector__free(c);
+	return NULL;
+}
+
+void collector__free(struct collector *c)
+{
+	if (!c)
+		return;
+	ring_buffer__free(c->ring);
+	if (c->sites)
+		munmap(c->sites, c->sites_size);
+	if (c->slots)
+		munmap(c->slots, c->slots_size);
+	if (c->counters)
+		munmap(c->counters, c->counters_size);
+	stacks__free(&c->stacks);
+	vec__free(&c->site_readings);
+	vec__free(&c->image_readings);
+	free(c->bins);
+	free(c);
+}
+
+int collector__watch(struct collector *c, pid_t pid)
+{
+	uint32_t key = (uint32_t)pid, one = 1;
+
+	return bpf_map__update_elem(c->bpf->maps.targets, &key, sizeof(key), &one, sizeof(one), BPF_ANY) ? -errno : 0;
+}
+
+int collector__fd(const struct collector *c)
+{
+	return ring_buffer__epoll_fd(c->ring);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* frame: one address of a call stack, and the place in a file that it stood for when the stack arrived. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct module;
+
+struct frame {
+	uint64_t pc;		     /* as found on the stack */
+	const struct module *module; /* NULL: no file is mapped there (JIT code, vdso, unmapped since) */
+	uint64_t offset;	     /* file offset of pc, when module is set */
+	bool is_return_address;	     /* name the instruction before it (the call) */
+};
+
+struct age_bin {
+	double min_s, max_s; /* blocks in it are between these ages old */
+	int64_t bytes, blocks;
+};

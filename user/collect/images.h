@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * images: the address spaces of a trace. A process has one at a time, and a new one at each exec; an image that has
+ * ended stays in the list with what was known of it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/vec.h"
+#include "collect/reading.h"
+#include "select/mappings.h"
+
+struct image {
+	pid_t pid;
+	uint32_t slot; /* LT_NO_SLOT until its first allocation or free */
+	double start_time;
+	char comm[64];
+	char *exe, *cgroup; /* terminal-safe; NULL unknown */
+	enum image_end end;
+	uint64_t end_ns;   /* monotonic */
+	int exit_status;   /* wait(2) status, -1 unknown */
+	int64_t rss_bytes; /* as last seen, -1 unknown */
+	struct mappings mappings;
+	bool mappings_stale; /* to be read again before the next stack is resolved */
+};
+
+struct images {
+	VEC(struct image *) list;
+	struct module_table *modules; /* not owned */
+};
+
+/* A new running image of a process, with what /proc says about it now. NULL when out of memory. */
+struct image *images__add(struct images *all, pid_t pid);
+
+/* The image of a process that runs now, or NULL. */
+struct image *images__running(struct images *all, pid_t pid);
+
+/* The image with this slot, or NULL; and its index in the list. */
+struct image *images__by_slot(struct images *all, uint32_t slot, unsigned int *index);
+
+/* Read what /proc says again (after an exec the first answers may have been early). */
+void image__refresh(struct image *img);
+
+/* The mapping that holds pc, reading the mappings again first when they are stale. NULL when none does. */
+const struct mapping *image__find(struct image *img, struct module_table *modules, uint64_t pc);
+
+void images__free(struct images *all);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * attach_path: the ways in which a kernel lets us attach, best first, each found out by doing it.
+ *
+ * A program for an attach type that the kernel does not know loads all the same before 6.x, and 6.6 to 6.10 had a
+ * uprobe_multi whose pid filter missed all threads but one (fixed by 46ba0e49b642 "bpf: fix multi-uprobe PID filtering
+ * logic"). So each way is tried on a function of our own, called from a second thread, and the hits are counted.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+enum attach_path { ATTACH_SESSION, ATTACH_MULTI, ATTACH_PERF, ATTACH_NONE };
+
+/* "session", "multi", "perf" */
+const char *attach_path__name(enum attach_path path);
+
+/* ATTACH_NONE when the name is none of them. */
+enum attach_path attach_path__parse(const char *name);
+
+/*
+ * The best path that works here; with `forced` other than ATTACH_NONE only that one is tried. ATTACH_NONE, with a
+ * sentence, when none works. Why a better one was passed over is logged at -v.
+ */
+enum attach_path attach_path__choose(enum attach_path forced, struct err *e);
+
+struct uprobe_multi {
+	int prog_fd;
+	enum attach_path path; /* ATTACH_SESSION or ATTACH_MULTI */
+	bool at_return;	       /* ATTACH_MULTI only */
+	int file_fd;	       /* of the file to probe */
+	const uint64_t *offsets, *cookies;
+	uint32_t n;
+	pid_t pid;
+};
+
+/* The expected_attach_type a program needs for a path (libbpf and UAPI headers may be older than the kernel). */
+int attach_path__attach_type(enum attach_path path);
+
+/* Returns the file descriptor of the link, which detaches when closed; or a negative errno. */
+int uprobe_multi__link(const struct uprobe_multi *m);

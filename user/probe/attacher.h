@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * attacher: probes in the modules of processes, and what became of each module.
+ *
+ * Links are filtered by pid, one or two for each module and process; closing them detaches. A SIGKILL of this process
+ * closes them too, so it leaves nothing behind.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "base/err.h"
+#include "probe/attach_path.h"
+#include "probe/family.h"
+#include "select/mappings.h"
+
+struct leaktrace_bpf;
+struct attacher;
+
+/* NULL when out of memory. */
+struct attacher *attacher__new(struct leaktrace_bpf *bpf, enum attach_path path);
+
+/* Detaches everything. */
+void attacher__free(struct attacher *a);
+
+/*
+ * Probe every allocator among a process's mappings that is not probed in it yet. Returns how many modules are hooked in
+ * it now, or a negative errno with a sentence (the process ended, the kernel refused).
+ */
+int attacher__attach(struct attacher *a, pid_t pid, const struct mappings *m, struct err *e);
+
+/* The process is gone: its links are closed. */
+void attacher__detach(struct attacher *a, pid_t pid);
+
+/* A module that was hooked, or was not and why, in some process. */
+struct attached_module {
+	const struct module *module;
+	pid_t pid;
+	const char *family;	      /* when hooked */
+	const char *const *functions; /* their names, when hooked */
+	unsigned int n_functions;
+	const char *reason; /* why not, when not hooked; NULL otherwise */
+};
+
+/* Everything so far, also of processes that are gone. Valid until the next attach. */
+const struct attached_module *attacher__modules(const struct attacher *a, unsigned int *n);
+
+/* Name of the function with this attach cookie (lt_site.fn). */
+const char *attacher__function(const struct attacher *a, unsigned int fn);

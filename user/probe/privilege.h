@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* privilege: may we trace here at all? Asked before anything else, so that the answer names what is missing. */
+#pragma once
+
+#include "base/err.h"
+
+/* 0, -EPERM (a capability is missing), -ENOTSUP (the kernel lacks BTF); with a sentence that says which. */
+int privilege__check(struct err *e);
