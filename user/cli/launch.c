@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "cli/launch.h"
+
+static void run_child(char **argv, int error_fd)
+{
+	sigset_t none;
+	int err;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (!ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+		execvp(argv[0], argv);
+	err = errno;
+	if (write(error_fd, &err, sizeof(err)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int launch__start(struct launch *l, char **argv, struct err *e)
+{
+	__cleanup_close int read_end = -1, write_end = -1;
+	int fds[2], status, child_errno = 0;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return err__set(e, -errno, "cannot start a command: %s", strerror(errno));
+	read_end = fds[0];
+	write_end = fds[1];
+	l->pid = fork();
+	if (l->pid < 0)
+		return err__set(e, -errno, "cannot start a command: %s", strerror(errno));
+	if (!l->pid)
+		run_child(argv, write_end);
+	close(steal_fd(&write_end));
+	if (read(read_end, &child_errno, sizeof(child_errno)) == sizeof(child_errno)) {
+		waitpid(l->pid, &status, 0);
+		return err__set(e, -child_errno, "cannot run '%s': %s", argv[0], strerror(child_errno));
+	}
+	if (waitpid(l->pid, &status, 0) < 0 || !WIFSTOPPED(status))
+		return err__set(e, -ECHILD, "'%s' ended before it could be traced", argv[0]);
+	/* If we die, it must die rather than stay stopped for ever; after the release nothing ties it to us. */
+	ptrace(PTRACE_SETOPTIONS, l->pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
+	l->stopped = true;
+	return 0;
+}
+
+/* Start and end of the mapping that holds an address: is it the loader's? Only ld.so runs before the program's entry.
+ */
+static bool is_in_loader(pid_t pid, uint64_t address, uint64_t base)
+{
+	__cleanup_fclose FILE *f = NULL;
+	uint64_t start, end;
+	char path[64], line[4300], file[4200], loader[4200] = "", at[4200] = "";
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		file[0] = '\0';
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %*s %4199[^\n]", &start, &end, file) < 2)
+			continue;
+		if (base >= start && base < end)
+			strcpy(loader, file);
+		if (address >= start && address < end)
+			strcpy(at, file);
+	}
+	return loader[0] && !strcmp(loader, at);
+}
+
+/* AT_BASE of the auxiliary vector: where the loader lies, 0 in a static program (getauxval(3)). */
+static uint64_t loader_base(pid_t pid)
+{
+	__cleanup_close int fd = -1;
+	uint64_t entry[2];
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	while (fd >= 0 && read(fd, entry, sizeof(entry)) == sizeof(entry)) {
+		if (entry[0] == 7 /* AT_BASE */)
+			return entry[1];
+	}
+	return 0;
+}
+
+#define SYSCALL_STOP (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
+
+int launch__step(struct launch *l, bool *at_new_code, int *status)
+{
+	struct user_regs_struct regs;
+	uint64_t base = loader_base(l->pid);
+	int sig = 0;
+
+	*at_new_code = false;
+	if (!base)
+		return 0;
+	for (;;) {
+		if (ptrace(PTRACE_SYSCALL, l->pid, NULL, (void *)(intptr_t)sig) || waitpid(l->pid, status, 0) < 0)
+			return -ESRCH;
+		if (WIFEXITED(*status) || WIFSIGNALED(*status)) {
+			l->stopped = false;
+			return -ESRCH;
+		}
+		sig = WSTOPSIG(*status) == SYSCALL_STOP || WSTOPSIG(*status) == SIGTRAP ? 0 : WSTOPSIG(*status);
+		if (WSTOPSIG(*status) != SYSCALL_STOP || ptrace(PTRACE_GETREGS, l->pid, NULL, &regs))
+			continue;
+		if (!is_in_loader(l->pid, regs.rip, base))
+			return 0;
+		/* mmap(…, PROT_EXEC), also when it is only being entered: looking twice does no harm. */
+		*at_new_code = regs.orig_rax == SYS_mmap && (regs.rdx & 4);
+		if (*at_new_code)
+			return 1;
+	}
+}
+
+void launch__release(struct launch *l)
+{
+	if (!l->stopped)
+		return;
+	ptrace(PTRACE_DETACH, l->pid, NULL, NULL);
+	l->stopped = false;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * launch: a command traced from its first instruction.
+ *
+ * It is stopped (ptrace) at its exec, then at each system call of its loader, so that probes are placed after the
+ * allocator was mapped and before anything in it has run. When the loader is done it is let go for good.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "base/err.h"
+
+struct launch {
+	pid_t pid;
+	bool stopped; /* ours to let go */
+};
+
+/* Start argv, stopped after its exec. Negative errno with a sentence: it cannot be run. */
+int launch__start(struct launch *l, char **argv, struct err *e);
+
+/*
+ * Let it run to its next stop. `at_new_code` tells that it has just mapped executable memory. Returns 1: stopped again;
+ * 0: its loader is done (it is stopped before its own first system call); -ESRCH: it ended (wait status in *status).
+ */
+int launch__step(struct launch *l, bool *at_new_code, int *status);
+
+/* Let it go. */
+void launch__release(struct launch *l);

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <argp.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "base/units.h"
+#include "cli/options.h"
+#include "version.h"
+
+enum {
+	OPT_FORMAT = 0x100,
+	OPT_EXACT,
+	OPT_MAX_BLOCKS,
+	OPT_MAX_SITES,
+	OPT_ATTACH_PATH,
+	OPT_AUDIT,
+};
+
+static const struct argp_option table[] = {
+	{NULL, 0, NULL, 0, "What to trace:", 1},
+	{"pid", 'p', "PID[,PID...]", 0, "Trace these processes", 0},
+	{"command", 'c', "COMMAND", 0, "Run this command line by /bin/sh and trace it (the same as -- sh -c COMMAND)",
+	 0},
+	{NULL, 0, NULL, 0, "How long and how often:", 2},
+	{"duration", 'd', "TIME", 0, "Stop after this time (ms s m h; a bare number is seconds)", 0},
+	{NULL, 0, NULL, 0, "What to show:", 3},
+	{"format", OPT_FORMAT, "text|json", 0, "Output format (default text)", 0},
+	{"output", 'w', "FILE", 0, "Write the report to FILE instead of stdout", 0},
+	{"top", 'T', "N", 0, "Show the N first sites (default 10 in text, all in JSON)", 0},
+	{"older", 'o', "AGE", 0, "Show only what is older than AGE; needs a unit, as in 500ms or 2m", 0},
+	{"show-addresses", 'a', NULL, 0, "List outstanding blocks under each site", 0},
+	{"quiet", 'q', NULL, 0, "Leave out what did not grow, fail or get lost", 0},
+	{"verbose", 'v', NULL, 0, "Say more on stderr; twice: everything", 0},
+	{NULL, 0, NULL, 0, "What to track:", 4},
+	{"min-size", 'z', "SIZE", 0, "Ignore allocations smaller than SIZE (K M G)", 0},
+	{"max-size", 'Z', "SIZE", 0, "Ignore allocations larger than SIZE (K M G)", 0},
+	{"exact", OPT_EXACT, NULL, 0, "Track every block (the default, and so far the only way)", 0},
+	{"max-blocks", OPT_MAX_BLOCKS, "N", 0, "Room for N outstanding blocks (default 2097152)", 0},
+	{"max-sites", OPT_MAX_SITES, "N", 0, "Room for N call stacks (default 16384)", 0},
+	{"attach-path", OPT_ATTACH_PATH, "PATH", OPTION_HIDDEN, "session, multi or perf", 0},
+	{"audit", OPT_AUDIT, NULL, OPTION_HIDDEN, "sum up the block map for each report", 0},
+	{0},
+};
+
+static const char args_doc[] = "-p PID[,PID...] [INTERVAL [COUNT]]\n-- COMMAND [ARGS...]";
+static const char doc[] =
+	"Finds memory leaks in running processes: shows which call stacks hold memory that keeps growing.\n"
+	"\v"
+	"INTERVAL is the time between reports and the length of a window (default 5 s); COUNT ends the trace after "
+	"that "
+	"many reports. Without INTERVAL there is one report, at the end: Ctrl-C, SIGTERM, --duration, or when the "
+	"target "
+	"ends.\n\n"
+	"Exit status: 0 traced to the end, 1 could not do what was asked, 2 wrong usage, 4 something was lost that "
+	"changes "
+	"the answer. With -- COMMAND the command's own status when none of these applies.\n\n"
+	"Examples:\n"
+	"  leaktrace -p 1234                 trace until Ctrl-C\n"
+	"  leaktrace -p 1234 10 6            six reports, ten seconds apart\n"
+	"  leaktrace -d 60 --format json -p 1234 -w report.json\n"
+	"  leaktrace -- ./server --port 80   run and trace from its first instruction";
+
+/* Options of the design that come later, and letters that mean something else in memleak: refused with the next step.
+ */
+static const struct {
+	const char *option, *hint;
+} refused[] = {
+	{"--fail-on-leak", "needs verdicts, which this version does not give yet"},
+	{"-n", "selecting by name is not there yet; -p $(pidof NAME) traces one by name"},
+	{"--name", "selecting by name is not there yet; -p $(pidof NAME) traces one by name"},
+	{"-g", "selecting by cgroup is not there yet; give pids: -p PID,PID"},
+	{"--cgroup", "selecting by cgroup is not there yet; give pids: -p PID,PID"},
+	{"--container", "selecting by container is not there yet; give the pid as the host sees it: -p PID"},
+	{"--all", "tracing every process is not there yet; give pids: -p PID,PID"},
+	{"-s", "memleak's every-Nth sampling is biased and not offered; --sample BYTES comes in a later version"},
+	{"--sample", "sampling is not there yet; this version tracks every block"},
+	{"--max-overhead", "the overhead governor is not there yet; this version tracks every block at full cost"},
+	{"--allocator", "other allocators than libc's are not there yet"},
+	{"-O", "other allocators than libc's are not there yet"},
+	{"-S", "other allocators than libc's are not there yet"},
+	{"--no-mmap", "mappings are not tracked yet, so there is nothing to switch off"},
+	{"-t", "printing every event is not there yet; an INTERVAL gives periodic reports"},
+	{"--follow", "following forks is not there yet; give the child's pid: -p PID,PID"},
+	{"--reach", "reachability is not there yet"},
+};
+
+static const char *const later_commands[] = {"record", "report", "diff", "top", "oom", "agent", "doctor"};
+
+static void usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
+static void usage_error(const char *fmt, ...)
+{
+	char raw[1024], safe[2048];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(raw, sizeof(raw), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "leaktrace: %s (leaktrace --help)\n", text__safe(safe, sizeof(safe), raw));
+	exit(EXIT_USAGE);
+}
+
+static const char *why(int err)
+{
+	switch (err) {
+	case -ERANGE:
+		return "out of range";
+	case -EDOM:
+		return "it needs a unit, as in 500ms, 30s or 2m";
+	default:
+		return "not understood";
+	}
+}
+
+static uint64_t duration(const char *what, const char *text)
+{
+	uint64_t ns = 0;
+	int err = units__parse_duration(text, &ns);
+
+	if (err)
+		usage_error("%s '%s': %s; give a time like 500ms, 30, 2m or 1h", what, text, why(err));
+	if (ns < 10000000)
+		usage_error("%s '%s' is too short; the shortest is 10ms", what, text);
+	return ns;
+}
+
+static uint64_t size(const char *what, const char *text)
+{
+	uint64_t bytes = 0;
+	int err = units__parse_size(text, &bytes);
+
+	if (err)
+		usage_error("%s '%s': %s; give a size like 64, 4K or 1.5M", what, text, why(err));
+	return bytes;
+}
+
+static uint64_t number(const char *what, const char *text, uint64_t min, uint64_t max)
+{
+	uint64_t n = 0;
+	int err = units__parse_uint(text, min, max, &n);
+
+	if (err)
+		usage_error("%s '%s': %s; give a number from %llu to %llu", what, text, why(err),
+			    (unsigned long long)min, (unsigned long long)max);
+	return n;
+}
+
+static uint64_t age(const char *text)
+{
+	uint64_t ns = 0;
+	int err = units__parse_duration_with_unit(text, &ns);
+
+	if (err == -EDOM)
+		usage_error("-o %s needs a unit, as in -o %sms (memleak counts in ms) or -o %ss", text, text, text);
+	if (err)
+		usage_error("-o '%s': %s; give an age like 500ms or 2m", text, why(err));
+	return ns;
+}
+
+static void set_format(struct options *o, const char *name)
+{
+	static const char *const later[] = {"folded", "pprof", "html", "csv"};
+	size_t i;
+
+	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
+		if (!strcmp(name, later[i]))
+			usage_error("--format %s is not there yet; text and json are", name);
+	}
+	if (!strcmp(name, "json"))
+		o->format = FORMAT_JSON;
+	else if (!strcmp(name, "text"))
+		o->format = FORMAT_TEXT;
+	else
+		usage_error("--format '%s' is not known; text and json are", name);
+}
+
+static void set_shell_command(struct options *o, const char *line)
+{
+	static char *argv[4];
+
+	argv[0] = "/bin/sh";
+	argv[1] = "-c";
+	argv[2] = (char *)line;
+	o->command = argv;
+}
+
+static void set_attach_path(struct options *o, const char *name)
+{
+	o->path = attach_path__parse(name);
+	if (o->path == ATTACH_NONE)
+		usage_error("--attach-path '%s' is not known; session, multi and perf are", name);
+}
+
+static void set_positional(struct options *o, unsigned int index, const char *text)
+{
+	size_t i;
+
+	if (index == 0) {
+		for (i = 0; i < sizeof(later_commands) / sizeof(later_commands[0]); i++) {
+			if (!strcmp(text, later_commands[i]))
+				usage_error("the command '%s' is not there yet; this version can trace", text);
+		}
+		o->interval_ns = duration("INTERVAL", text);
+		o->has_interval = true;
+	} else if (index == 1) {
+		o->count = number("COUNT", text, 1, UINT32_MAX);
+	} else {
+		usage_error("too many arguments: '%s'; to run a command, put -- before it", text);
+	}
+}
+
+/* Options that say what to show. */
+static int parse_show(struct options *o, int key, const char *arg)
+{
+	switch (key) {
+	case OPT_FORMAT:
+		set_format(o, arg);
+		return 0;
+	case 'w':
+		o->output = arg;
+		return 0;
+	case 'T':
+		o->top = (unsigned int)number("-T", arg, 1, 1000000);
+		return 0;
+	case 'o':
+		o->min_age_ns = age(arg);
+		return 0;
+	case 'a':
+		o->show_addresses = true;
+		return 0;
+	case 'q':
+		o->quiet = true;
+		return 0;
+	case 'v':
+		o->verbose++;
+		return 0;
+	case OPT_AUDIT:
+		o->audit = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static int parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case 'p':
+		if (o->pids)
+			usage_error("-p is given twice; list the pids in one: -p %s,%s", o->pids, arg);
+		o->pids = arg;
+		return 0;
+	case 'c':
+		set_shell_command(o, arg);
+		return 0;
+	case 'd':
+		o->duration_ns = duration("-d", arg);
+		return 0;
+	case 'z':
+		o->min_size = size("-z", arg);
+		return 0;
+	case 'Z':
+		o->max_size = size("-Z", arg);
+		return 0;
+	case OPT_EXACT:
+		return 0;
+	case OPT_MAX_BLOCKS:
+		o->max_blocks = number("--max-blocks", arg, 1, 1u << 28);
+		return 0;
+	case OPT_MAX_SITES:
+		o->max_sites = number("--max-sites", arg, 1, 1u << 20);
+		return 0;
+	case OPT_ATTACH_PATH:
+		set_attach_path(o, arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		set_positional(o, state->arg_num, arg);
+		return 0;
+	default:
+		return parse_show(o, key, arg);
+	}
+}
+
+/* argp would say only "unrecognized option". Looked for before it runs, up to "--". */
+static void refuse_later_options(int argc, char **argv)
+{
+	size_t r, len;
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
+		for (r = 0; r < sizeof(refused) / sizeof(refused[0]); r++) {
+			len = strlen(refused[r].option);
+			if (strncmp(argv[i], refused[r].option, len))
+				continue;
+			/* -s10 and --sample=10, but not -sX of another letter's cluster, nor --samplex. */
+			if (argv[i][len] == '\0' || argv[i][len] == '=' || len == 2)
+				usage_error("%s: %s", refused[r].option, refused[r].hint);
+		}
+	}
+}
+
+static void check(struct options *o)
+{
+	if (!o->pids && !o->command)
+		usage_error("nothing to trace; give -p PID, or -- COMMAND to run one");
+	if (o->pids && o->command)
+		usage_error("-p and a command cannot be traced together; choose one");
+	if (o->min_size > o->max_size)
+		usage_error("-z is larger than -Z: no allocation is left to track");
+	/* Floors need windows to compare: a short trace gets shorter ones. */
+	if (!o->has_interval && o->duration_ns && o->duration_ns / 12 < o->interval_ns)
+		o->interval_ns = o->duration_ns / 12 > 100000000 ? o->duration_ns / 12 : 100000000;
+}
+
+const char *argp_program_version = "leaktrace " LEAKTRACE_VERSION;
+
+void options__parse(struct options *o, int argc, char **argv)
+{
+	static const struct argp argp = {table, parse_option, args_doc, doc, NULL, NULL, NULL};
+	int i, own = argc;
+
+	memset(o, 0, sizeof(*o));
+	o->interval_ns = 5000000000ull;
+	o->max_size = UINT64_MAX;
+	o->max_blocks = 1 << 21;
+	o->max_sites = 1 << 14;
+	o->path = ATTACH_NONE;
+	argp_err_exit_status = EXIT_USAGE;
+	/* "trace" is the default command and may be spelled out. */
+	if (argc > 1 && !strcmp(argv[1], "trace")) {
+		argv[1] = argv[0];
+		argc--;
+		argv++;
+		own = argc;
+	}
+	for (i = 1; i < argc; i++) {
+		if (!strcmp(argv[i], "--")) {
+			own = i;
+			o->command = argv + i + 1;
+			break;
+		}
+	}
+	if (o->command && !o->command[0])
+		usage_error("-- is not followed by a command");
+	refuse_later_options(own, argv);
+	argp_parse(&argp, own, argv, 0, NULL, o);
+	check(o);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "cli/session.h"
+#include "probe/loader.h"
+#include "probe/privilege.h"
+#include "select/process_info.h"
+
+#define RESCAN_NS (2 * NSEC_PER_SEC)
+
+static const char *function_name(void *ctx, unsigned int fn)
+{
+	const struct session *s = ctx;
+
+	return attacher__function(s->attacher, fn);
+}
+
+static void on_event(void *ctx, enum collector_event event, pid_t pid)
+{
+	struct session *s = ctx;
+
+	if (event == COLLECTOR_EXEC) {
+		log__info("process %d runs another program now", pid);
+		s->rescan_until_ns = clock__mono_ns() + RESCAN_NS;
+	}
+}
+
+/*
+ * After the command was forked, because a child would inherit it all: room for the files of many modules, and a place
+ * at the end of the OOM killer's list (a tracer that dies when memory runs out is gone when it is needed most).
+ */
+static void prepare_self(void)
+{
+	struct rlimit files;
+	int fd;
+
+	if (!getrlimit(RLIMIT_NOFILE, &files)) {
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		if (write(fd, "-900", 4) < 0)
+			log__info("cannot change our own oom_score_adj: %s", strerror(errno));
+		close(fd);
+	}
+	signal(SIGPIPE, SIG_IGN);
+}
+
+static int load(struct session *s, struct err *e)
+{
+	const struct options *o = s->options;
+	struct loader_options lo = {
+		.max_blocks = o->max_blocks,
+		.max_sites = o->max_sites,
+		.min_size = o->min_size,
+		.max_size = o->max_size,
+	};
+	struct collector_options co = {
+		.max_sites = o->max_sites,
+		.function_name = function_name,
+		.on_event = on_event,
+		.ctx = s,
+	};
+
+	lo.path = s->path = attach_path__choose(o->path, e);
+	if (s->path == ATTACH_NONE)
+		return -ENOTSUP;
+	s->bpf = loader__load(&lo, e);
+	if (!s->bpf)
+		return -ENOTSUP;
+	s->images.modules = module_table__new();
+	s->symbolizer = symbolizer__new();
+	s->attacher = attacher__new(s->bpf, s->path);
+	if (!s->images.modules || !s->symbolizer || !s->attacher)
+		return err__set(e, -ENOMEM, "out of memory");
+	s->collector = collector__new(s->bpf, &s->images, &co, e);
+	return s->collector ? 0 : -ENOMEM;
+}
+
+static int start_accounts(struct session *s, struct err *e)
+{
+	struct account_options ao = {
+		.started = (double)clock__wall_ns() / NSEC_PER_SEC,
+		.started_ns = clock__mono_ns(),
+		.interval_s = (double)s->options->interval_ns / NSEC_PER_SEC,
+		.stack_method = "frame pointers",
+		.attach_path = attach_path__name(s->path),
+	};
+
+	s->accountant = accountant__new(&ao);
+	return s->accountant ? 0 : err__set(e, -ENOMEM, "out of memory");
+}
+
+/* Why nothing in a process could be hooked. */
+static int no_allocator(const struct session *s, pid_t pid, struct err *e)
+{
+	unsigned int n, i;
+	const struct attached_module *m = attacher__modules(s->attacher, &n);
+
+	for (i = 0; i < n; i++) {
+		if (m[i].pid == pid && m[i].reason)
+			return err__set(e, -ENOENT, "no allocator to trace in process %d: %s", pid, m[i].reason);
+	}
+	return err__set(
+		e, -ENOENT,
+		"no allocator found in process %d: no mapped file has a symbol malloc (static and stripped?); run a "
+		"build with symbols (addresses can be given in a later version: --allocator)",
+		pid);
+}
+
+static int attach_target(struct session *s, struct target *t, struct err *e)
+{
+	struct process_info info;
+	struct image *img;
+	int n, err;
+
+	img = images__add(&s->images, t->pid);
+	if (!img || collector__watch(s->collector, t->pid))
+		return err__set(e, -ENOMEM, "out of memory");
+	err = mappings__refresh(&img->mappings, s->images.modules, t->pid);
+	if (err == -EACCES || err == -EPERM)
+		return err__set(e, err, "not permitted to read the mappings of process %d; run as root (sudo)", t->pid);
+	if (err)
+		return err__set(e, err, "process %d ended while it was being attached to", t->pid);
+	n = attacher__attach(s->attacher, t->pid, &img->mappings, e);
+	if (n < 0)
+		return n;
+	if (process_info__read(t->pid, &info) || info.state == 'Z' || info.start_ticks != t->start_ticks)
+		return err__set(e, -ESRCH, "process %d ended while it was being attached to", t->pid);
+	return n ? 0 : no_allocator(s, t->pid, e);
+}
+
+static int begin_pids(struct session *s, struct err *e)
+{
+	struct target *t;
+	int err = targets__parse(&s->targets, s->options->pids, e);
+
+	vec__each (&s->targets.list, t) {
+		if (!err)
+			err = targets__check(t, e);
+	}
+	prepare_self();
+	if (!err)
+		err = load(s, e);
+	vec__each (&s->targets.list, t) {
+		if (!err)
+			err = attach_target(s, t, e);
+	}
+	return err;
+}
+
+static int hook_command(struct session *s, struct image *img, struct err *e)
+{
+	int err = mappings__refresh(&img->mappings, s->images.modules, img->pid);
+
+	if (err)
+		return err__set(e, err, "cannot read the mappings of process %d: %s", img->pid, strerror(-err));
+	return attacher__attach(s->attacher, img->pid, &img->mappings, e);
+}
+
+/*
+ * Hook the command at its exec (a static program, or musl, whose loader is its libc), else step it through its loader
+ * until the loader is done: then every library is known, and none of their constructors has run.
+ */
+static int attach_command(struct session *s, struct target *t, struct err *e)
+{
+	struct image *img = images__add(&s->images, t->pid);
+	bool new_code;
+	int n, more;
+
+	if (!img || collector__watch(s->collector, t->pid))
+		return err__set(e, -ENOMEM, "out of memory");
+	n = hook_command(s, img, e);
+	if (n)
+		return n < 0 ? n : 0;
+	while ((more = launch__step(&s->launch, &new_code, &s->command_status)) > 0) {
+		n = hook_command(s, img, e);
+		if (n < 0)
+			return n;
+	}
+	if (more == -ESRCH)
+		return err__set(e, more, "'%s' ended in its loader; try it without leaktrace", s->options->command[0]);
+	n = hook_command(s, img, e);
+	if (n < 0)
+		return n;
+	return n ? 0 : no_allocator(s, t->pid, e);
+}
+
+static int begin_command(struct session *s, struct err *e)
+{
+	struct target *t;
+	int err = launch__start(&s->launch, s->options->command, e);
+
+	if (err)
+		return err;
+	prepare_self();
+	t = vec__add(&s->targets.list);
+	if (!t)
+		return err__set(e, -ENOMEM, "out of memory");
+	t->pid = s->launch.pid;
+	t->pidfd = -1;
+	err = targets__check(t, e);
+	if (!err)
+		err = load(s, e);
+	if (!err)
+		err = attach_command(s, t, e);
+	return err;
+}
+
+/* One line that says what is traced, for people and for scripts that wait for it. */
+static void announce(const struct session *s)
+{
+	unsigned int n, i;
+	const struct attached_module *m = attacher__modules(s->attacher, &n);
+
+	for (i = 0; i < n; i++) {
+		struct image *img = images__running((struct images *)&s->images, m[i].pid);
+
+		if (m[i].reason)
+			log__warn("process %d: %s", m[i].pid, m[i].reason);
+		else if (img)
+			log__note("tracing %s (pid %d): %u functions of %s, by %s; Ctrl-C ends with a report",
+				  img->comm, img->pid, m[i].n_functions, module__name(m[i].module),
+				  attach_path__name(s->path));
+	}
+}
+
+int session__begin(struct session *s, const struct options *o, struct err *e)
+{
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	s->options = o;
+	s->command_status = -1;
+	err = privilege__check(e);
+	if (!err)
+		err = o->command ? begin_command(s, e) : begin_pids(s, e);
+	if (!err)
+		err = start_accounts(s, e);
+	if (err)
+		return err;
+	announce(s);
+	launch__release(&s->launch);
+	return 0;
+}
+
+void session__end(struct session *s)
+{
+	/* Still stopped: it was never let go because something failed. */
+	if (s->launch.stopped) {
+		kill(s->launch.pid, SIGKILL);
+		waitpid(s->launch.pid, NULL, 0);
+	}
+	attacher__free(s->attacher);
+	accountant__free(s->accountant);
+	collector__free(s->collector);
+	if (s->bpf)
+		loader__free(s->bpf);
+	symbolizer__free(s->symbolizer);
+	images__free(&s->images);
+	module_table__free(s->images.modules);
+	targets__free(&s->targets);
+	vec__free(&s->hooked);
+	vec__free(&s->not_hooked);
+}
+
+void session__rescan(struct session *s)
+{
+	struct image **img;
+	struct err e;
+
+	vec__each (&s->images.list, img) {
+		if ((*img)->end != IMAGE_RUNS || mappings__refresh(&(*img)->mappings, s->images.modules, (*img)->pid))
+			continue;
+		if (attacher__attach(s->attacher, (*img)->pid, &(*img)->mappings, &e) < 0)
+			log__info("%s", e.text);
+	}
+}
+
+void session__target_ended(struct session *s, struct target *t)
+{
+	int status = -1;
+
+	if (t->pid == s->launch.pid) {
+		if (waitpid(t->pid, &status, WNOHANG) != t->pid)
+			return;
+		s->command_status = status;
+	}
+	close(t->pidfd);
+	t->pidfd = -1;
+	collector__process_ended(s->collector, t->pid, status);
+}
+
+bool session__any_runs(struct session *s)
+{
+	struct image **img;
+
+	vec__each (&s->images.list, img) {
+		if ((*img)->end == IMAGE_RUNS)
+			return true;
+	}
+	return false;
+}
