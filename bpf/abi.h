@@ -120,6 +120,8 @@ struct lt_state {
 	u32 birth;  /* absolute number of the running birth slot */
 	u32 next_site;
 	u32 next_slot;
+	u32 frozen; /* calls that begin now are ignored; those under way still count when they return */
+	u32 pad;
 	u8 birth_counter[LT_BIRTH_SLOTS]; /* absolute birth slot → counter of a site */
 };
 
@@ -129,7 +131,7 @@ enum lt_counter {
 	LT_CNT_BYTES_NOT_TRACKED = 1,
 	LT_CNT_SITES_MERGED = 2,
 	LT_CNT_RECORDS_DROPPED = 3,
-	LT_CNT_STACKS_TRUNCATED = 4,
+	LT_CNT_RETURNS_UNSAFE = 4,
 	LT_CNT_RETURNS_UNMATCHED = 5,
 	LT_CNT_FREES_MISSED = 6,
 	LT_CNT_FLOORS_MISSED = 7,
@@ -172,6 +174,6 @@ LT_ASSERT_SIZE(struct lt_block_key, 16);
 LT_ASSERT_SIZE(struct lt_block, 16);
 LT_ASSERT_SIZE(struct lt_site, 88 + 16 * LT_BIRTH_COUNTERS);
 LT_ASSERT_SIZE(struct lt_slot, 64);
-LT_ASSERT_SIZE(struct lt_state, 16 + LT_BIRTH_SLOTS);
+LT_ASSERT_SIZE(struct lt_state, 24 + LT_BIRTH_SLOTS);
 LT_ASSERT_SIZE(struct lt_rec_stack, 16 + 8 * (LT_MAX_FRAMES + 1));
 LT_ASSERT_SIZE(struct lt_rec_process, 24);

@@ -89,6 +89,22 @@ static __always_inline void on_free(struct pt_regs *ctx, struct task_state *ts, 
 	count_free(ts->slot, tracked);
 }
 
+/* A call whose return must not be watched: what it returns is lost, what it releases is (most likely) gone. */
+static __always_inline void abandon(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn)
+{
+	u64 ptr = fn->op == LT_OP_REALLOC ? argument(ctx, fn->ptr_arg) : 0;
+	struct lt_block old;
+	bool tracked;
+
+	count(LT_CNT_RETURNS_UNSAFE, 1);
+	if (!ptr)
+		return;
+	tracked = !block_take(ts->slot, ptr, &old);
+	if (tracked)
+		site_sub(&old);
+	count_free(ts->slot, tracked);
+}
+
 static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 sp,
 				    u64 ret)
 {
@@ -104,6 +120,10 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 			__sync_fetch_and_add(&s->filtered, 1);
 		if (fn->op != LT_OP_REALLOC)
 			return RETURN_UNWANTED;
+	}
+	if (return_would_kill(sp)) {
+		abandon(ctx, ts, fn);
+		return RETURN_UNWANTED;
 	}
 	p = pending_push(ts);
 	p->sp = sp;
@@ -127,7 +147,7 @@ static __always_inline int on_entry(struct pt_regs *ctx)
 	u64 sp, ret;
 
 	count_hit();
-	if (!fn)
+	if (!fn || state.frozen)
 		return RETURN_UNWANTED;
 	ts = task_enter();
 	if (!ts)

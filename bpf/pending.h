@@ -41,6 +41,31 @@ static __noinline u64 return_address(u64 sp)
 	return ret;
 }
 
+/*
+ * Would a return probe on a call with this stack pointer kill the task? The kernel takes return probes that wait at
+ * lower addresses for left behind by longjmp() and forgets them (arch_uretprobe_is_alive()). On an alternate signal
+ * stack above the interrupted one it forgets a live one so, and the interrupted function then returns into nothing:
+ * SIGILL.
+ */
+static __noinline bool return_would_kill(u64 sp)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	u64 base = task->sas_ss_sp, size = task->sas_ss_size, stack;
+	struct return_instance *ri;
+	int i;
+
+	if (!size || sp - base > size)
+		return false;
+	ri = BPF_CORE_READ(task, utask, return_instances);
+	for (i = 0; i < 64 && ri; i++) {
+		stack = BPF_CORE_READ(ri, stack);
+		if (stack < base)
+			return true;
+		ri = BPF_CORE_READ(ri, next);
+	}
+	return false;
+}
+
 /* Does the call come from inside the allocator that fn belongs to? ip is the address of the probed instruction. */
 static __noinline bool called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
 {

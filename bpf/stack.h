@@ -58,9 +58,6 @@ static __always_inline void stack_walk(struct pt_regs *ctx, struct task_state *t
 		rec->start = 0;
 		rec->n = n ? n + 1 : 2;
 	}
-	/* As deep as the helper was allowed to go: there may be more. */
-	if (n >= LT_MAX_FRAMES - 1)
-		count(LT_CNT_STACKS_TRUNCATED, 1);
 }
 
 /* Send the stack of a new site; if the ring is full now, the site's next allocation tries again. */

@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/user.h>
@@ -98,30 +98,39 @@ static uint64_t loader_base(pid_t pid)
 
 #define SYSCALL_STOP (SIGTRAP | 0x80) /* PTRACE_O_TRACESYSGOOD */
 
-int launch__step(struct launch *l, bool *at_new_code, int *status)
+/* Go on to the next stop, with a signal to deliver or 0. Returns the stop's signal, or -ESRCH. */
+static int next_stop(struct launch *l, int sig)
+{
+	int status;
+
+	if (ptrace(PTRACE_SYSCALL, l->pid, NULL, (void *)(intptr_t)sig) || waitpid(l->pid, &status, 0) < 0 ||
+	    !WIFSTOPPED(status)) {
+		l->stopped = false;
+		return -ESRCH;
+	}
+	return WSTOPSIG(status);
+}
+
+int launch__step(struct launch *l)
 {
 	struct user_regs_struct regs;
 	uint64_t base = loader_base(l->pid);
-	int sig = 0;
+	int stop, sig = 0;
 
-	*at_new_code = false;
 	if (!base)
 		return 0;
 	for (;;) {
-		if (ptrace(PTRACE_SYSCALL, l->pid, NULL, (void *)(intptr_t)sig) || waitpid(l->pid, status, 0) < 0)
-			return -ESRCH;
-		if (WIFEXITED(*status) || WIFSIGNALED(*status)) {
-			l->stopped = false;
-			return -ESRCH;
-		}
-		sig = WSTOPSIG(*status) == SYSCALL_STOP || WSTOPSIG(*status) == SIGTRAP ? 0 : WSTOPSIG(*status);
-		if (WSTOPSIG(*status) != SYSCALL_STOP || ptrace(PTRACE_GETREGS, l->pid, NULL, &regs))
+		stop = next_stop(l, sig);
+		if (stop < 0)
+			return stop;
+		/* A signal of its own is passed on; the trap of an exec is ours. */
+		sig = stop == SYSCALL_STOP || stop == SIGTRAP ? 0 : stop;
+		if (stop != SYSCALL_STOP || ptrace(PTRACE_GETREGS, l->pid, NULL, &regs))
 			continue;
 		if (!is_in_loader(l->pid, regs.rip, base))
 			return 0;
-		/* mmap(…, PROT_EXEC), also when it is only being entered: looking twice does no harm. */
-		*at_new_code = regs.orig_rax == SYS_mmap && (regs.rdx & 4);
-		if (*at_new_code)
+		/* Stopped at its entry or its exit: looking twice does no harm. */
+		if (regs.orig_rax == SYS_mmap && regs.rdx & PROT_EXEC)
 			return 1;
 	}
 }

@@ -21,10 +21,10 @@ struct launch {
 int launch__start(struct launch *l, char **argv, struct err *e);
 
 /*
- * Let it run to its next stop. `at_new_code` tells that it has just mapped executable memory. Returns 1: stopped again;
- * 0: its loader is done (it is stopped before its own first system call); -ESRCH: it ended (wait status in *status).
+ * Let its loader run until it has mapped more code. Returns 1: it has, and is stopped; 0: its loader is done, and it is
+ * stopped before its own first system call; -ESRCH: it has ended.
  */
-int launch__step(struct launch *l, bool *at_new_code, int *status);
+int launch__step(struct launch *l);
 
 /* Let it go. */
 void launch__release(struct launch *l);

@@ -176,7 +176,6 @@ static int hook_command(struct session *s, struct image *img, struct err *e)
 static int attach_command(struct session *s, struct target *t, struct err *e)
 {
 	struct image *img = images__add(&s->images, t->pid);
-	bool new_code;
 	int n, more;
 
 	if (!img || collector__watch(s->collector, t->pid))
@@ -184,7 +183,7 @@ static int attach_command(struct session *s, struct target *t, struct err *e)
 	n = hook_command(s, img, e);
 	if (n)
 		return n < 0 ? n : 0;
-	while ((more = launch__step(&s->launch, &new_code, &s->command_status)) > 0) {
+	while ((more = launch__step(&s->launch)) > 0) {
 		n = hook_command(s, img, e);
 		if (n < 0)
 			return n;

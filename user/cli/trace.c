@@ -74,16 +74,17 @@ static int end_window(struct trace *t, struct err *e)
 {
 	const struct options *o = t->session.options;
 	struct snapshot *snap;
-	bool last;
+	bool last = o->count && t->reports + 1 >= o->count;
 
 	session__rescan(&t->session);
+	if (last)
+		collector__freeze(t->session.collector);
 	snap = reporter__read(&t->session, true);
 	t->window_start_ns = clock__mono_ns();
 	if (!snap)
 		return err__set(e, -ENOMEM, "out of memory");
 	if (!o->has_interval && !t->output.is_terminal)
 		return 0;
-	last = o->count && t->reports + 1 >= o->count;
 	if (last)
 		t->end_reason = "the number of reports is reached";
 	t->changed_answer = losses__change_answer(&snap->losses);
@@ -95,8 +96,10 @@ static int end_window(struct trace *t, struct err *e)
 static int final_report(struct trace *t, struct err *e)
 {
 	uint64_t ran = clock__mono_ns() - t->window_start_ns;
-	struct snapshot *snap = reporter__read(&t->session, ran >= t->session.options->interval_ns / 2);
+	struct snapshot *snap;
 
+	collector__freeze(t->session.collector);
+	snap = reporter__read(&t->session, ran >= t->session.options->interval_ns / 2);
 	if (!snap)
 		return err__set(e, -ENOMEM, "out of memory");
 	t->changed_answer = losses__change_answer(&snap->losses);
@@ -151,6 +154,8 @@ static int handle_events(struct trace *t, const struct pollfd *fds, struct err *
 	}
 	if (fds[FD_SIGNAL].revents)
 		on_signal(t);
+	if (t->end_reason)
+		return 0;
 	if (fds[FD_WINDOW].revents && timer_fired(t, FD_WINDOW))
 		err = end_window(t, e);
 	if (err || t->end_reason)

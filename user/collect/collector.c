@@ -175,6 +175,12 @@ int collector__watch(struct collector *c, pid_t pid)
 	return bpf_map__update_elem(c->bpf->maps.targets, &key, sizeof(key), &one, sizeof(one), BPF_ANY) ? -errno : 0;
 }
 
+void collector__freeze(struct collector *c)
+{
+	__atomic_store_n(&c->bpf->bss->state.frozen, 1, __ATOMIC_RELEASE);
+	usleep(20000);
+}
+
 int collector__fd(const struct collector *c)
 {
 	return ring_buffer__epoll_fd(c->ring);

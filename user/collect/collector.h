@@ -47,6 +47,12 @@ void collector__process_ended(struct collector *c, pid_t pid, int exit_status);
 /* Read everything now; with end_window the running window ends first. Valid until the next call. NULL: no memory. */
 const struct reading *collector__read(struct collector *c, bool end_window);
 
+/*
+ * Stop counting: calls that begin from now on are ignored, those under way still count. A reading after it is of one
+ * moment, so that the sums over blocks and over sites are equal. Takes 20 ms, for the calls under way to return.
+ */
+void collector__freeze(struct collector *c);
+
 /* Call fn for each outstanding block; stops when it returns non-zero. 0 or a negative errno. */
 struct collected_block {
 	uint32_t site; /* site_reading.id */

@@ -16,10 +16,11 @@ struct losses {
 	uint64_t blocks_not_tracked, bytes_not_tracked; /* block map full, or no memory for the entry */
 	uint64_t sites_merged;				/* allocations counted in an overflow site */
 	uint64_t records_dropped;     /* records that did not fit into the ring and were not sent again */
-	uint64_t stacks_truncated;    /* walks that reached the limit of frames */
+	uint64_t stacks_truncated;    /* sites whose walk reached the limit of frames */
 	uint64_t stacks_lost;	      /* sites whose frames never reached user space */
 	uint64_t probe_misses;	      /* hits at which the kernel did not run our program */
 	uint64_t returns_unmatched;   /* calls whose entry had been overwritten (more than 4 nested) */
+	uint64_t returns_unsafe;      /* calls let go because watching their return could have killed the target */
 	uint64_t frees_missed;	      /* an address was handed out while its old block was still live */
 	uint64_t floors_missed;	      /* floor updates given up under contention: that floor may be too high */
 	uint64_t reads_failed;	      /* target memory that could not be read (posix_memalign's result, a stack slot) */

@@ -69,13 +69,14 @@ static void read_ages(const struct collector *c, const struct lt_site *s, uint64
 
 static int read_site(struct collector *c, uint32_t id, int ended_window, uint64_t now)
 {
-	const struct lt_site *s = &c->sites[id]; /* no hash yet: being made right now */
+	const struct lt_site *s = &c->sites[id];
 	const struct stack *stack = &c->stacks.by_site[id];
 	struct site_reading *out;
 	unsigned int image;
 	uint64_t floor;
 
-	if (s->flags & LT_SITE_UNUSED || !(s->hash || s->flags) || !images__by_slot(c->images, s->slot, &image))
+	/* Lost a race, or is just being made: nothing was counted in it. */
+	if (s->flags & LT_SITE_UNUSED || (!s->allocs && !s->failed) || !images__by_slot(c->images, s->slot, &image))
 		return 0;
 	out = vec__add(&c->site_readings);
 	if (!out)
@@ -100,7 +101,10 @@ static int read_site(struct collector *c, uint32_t id, int ended_window, uint64_
 	out->frames = stack->frames;
 	out->n_frames = stack->n;
 	out->truncated = stack->cut ? "deeper than the 127 frames that are walked" : NULL;
-	if (!stack->frames && !out->overflow)
+	if (stack->cut)
+		c->reading.losses.stacks_truncated++;
+	/* Not even in the ring; a stack that is there comes with the next drain. */
+	if (!stack->frames && !s->flags)
 		c->reading.losses.stacks_lost++;
 	read_ages(c, s, now, out, c->bins + (size_t)id * LT_BIRTH_COUNTERS);
 	return 0;
@@ -189,8 +193,8 @@ static void read_losses(struct collector *c, struct losses *l)
 	l->bytes_not_tracked = n[LT_CNT_BYTES_NOT_TRACKED];
 	l->sites_merged = n[LT_CNT_SITES_MERGED];
 	l->records_dropped = n[LT_CNT_RECORDS_DROPPED] + c->records_bad;
-	l->stacks_truncated = n[LT_CNT_STACKS_TRUNCATED];
 	l->returns_unmatched = n[LT_CNT_RETURNS_UNMATCHED];
+	l->returns_unsafe = n[LT_CNT_RETURNS_UNSAFE];
 	l->frees_missed = n[LT_CNT_FREES_MISSED];
 	l->floors_missed = n[LT_CNT_FLOORS_MISSED];
 	l->reads_failed = n[LT_CNT_READS_FAILED];

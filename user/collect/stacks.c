@@ -44,9 +44,9 @@ int stacks__add(struct stacks *s, struct images *images, const struct lt_rec_sta
 	stack->frames = calloc(rec->n ? rec->n : 1, sizeof(*stack->frames));
 	if (!stack->frames)
 		return -ENOMEM;
-	stack->n = rec->n;
 	stack->cut = rec->n >= LT_MAX_FRAMES - 1;
-	for (i = 0; i < rec->n; i++) {
+	/* A chain of frame pointers often ends in a zero return address. */
+	for (i = 0; i < rec->n && rec->frames[rec->start + i]; i++) {
 		struct frame *f = &stack->frames[i];
 		const struct mapping *at;
 
@@ -58,5 +58,6 @@ int stacks__add(struct stacks *s, struct images *images, const struct lt_rec_sta
 		f->module = at->module;
 		f->offset = f->pc - at->start + at->offset;
 	}
+	stack->n = i;
 	return 0;
 }

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make               build leaktrace into $(BUILD)
+# sudo make run      build it and trace the demo server; PID=1234 traces that process
+# make help          everything else
+#
+# Parsing this file needs only sh: tools are called by recipes, so that `make deps` works on a bare system.
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+RELEASE = 0.1.0
+BUILD ?= .build
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# The names make gives these by default (cc, g++) count as not set.
+ifneq ($(filter default undefined,$(origin CC)),)
+CC = gcc
+endif
+ifneq ($(filter default undefined,$(origin CXX)),)
+CXX = g++
+endif
+ifneq ($(filter default undefined,$(origin AR)),)
+AR = ar
+endif
+CLANG ?= clang
+# Ubuntu's bpftool refuses to start when no package matches the running kernel; any of the installed ones will do here.
+BPFTOOL ?= $(shell bpftool version >/dev/null 2>&1 && echo bpftool || \
+	ls -d /usr/sbin/bpftool /usr/lib/linux-tools/*/bpftool 2>/dev/null | tail -n 1)
+PYTHON ?= /usr/bin/python3
+
+CFLAGS ?= -O2 -g
+LDFLAGS ?=
+WERROR ?= -Werror
+
+# Lists separated by spaces; a|b means either, the first that the distribution has.
+PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev libelf-dev libdw-dev libjansson-dev \
+	libiberty-dev libcap-dev zlib1g-dev
+TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev python3 python3-pytest clang-format \
+	nginx-light|nginx apache2-utils postgresql sqlite3
+
+ifeq ($(V),1)
+Q =
+msg = @:
+else
+Q = @
+msg = @printf '  %-8s %s\n' $(1) $(patsubst $(CURDIR)/%,%,$(2))
+endif
+
+# Flags.
+
+WARN = -Wall -Wextra $(WERROR)
+C_STD = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+INCLUDES = -Iuser -Ibpf -I$(BUILD)/gen
+# _FORTIFY_SOURCE warns when nothing is optimised, as in make CFLAGS=-O0.
+FORTIFY = $(if $(filter -O1 -O2 -O3 -Os -Og -Ofast,$(CFLAGS)),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+BPF_FLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 $(WARN) -Ivmlinux -Ibpf \
+	-I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+USER_FLAGS = $(C_STD) $(WARN) -Wtype-limits -Wshadow $(INCLUDES) -fPIE -fstack-protector-strong $(FORTIFY) $(CFLAGS)
+USER_LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
+LIBS = -lbpf -lelf -ldw -ljansson -liberty -lcap -lz -lm -lpthread
+SAN_FLAGS = $(C_STD) $(WARN) -Wtype-limits -Wshadow $(INCLUDES) -O1 -g -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=all
+VICTIM_FLAGS = -O0 -g -fno-omit-frame-pointer -pthread -Wall -Wextra
+
+# Files.
+
+# Definitions first: the linker of libbpf 1.1 leaves a map that it met as an extern before at offset 0.
+BPF_DEFS = $(wildcard bpf/maps.bpf.c)
+BPF_SRC = $(BPF_DEFS) $(filter-out $(BPF_DEFS),$(sort $(wildcard bpf/*.bpf.c)))
+BPF_OBJ = $(BPF_SRC:%.c=$(BUILD)/%.o)
+USER_SRC = $(sort $(wildcard user/*/*.c))
+USER_OBJ = $(USER_SRC:%.c=$(BUILD)/%.o)
+SAN_OBJ = $(patsubst %.c,$(BUILD)/san/%.o,$(filter-out user/cli/main.c,$(USER_SRC)))
+UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
+# Other files in tests/unit are shared by the tests.
+UNIT_SHARED = $(patsubst tests/%.c,$(BUILD)/san/tests/%.o,$(filter-out %_test.c,$(wildcard tests/unit/*.c)))
+VICTIMS = $(patsubst tests/%,$(BUILD)/%,$(sort $(basename $(wildcard tests/victims/*.c tests/victims/*.cc))))
+MAN = $(wildcard user/cli/leaktrace.8)
+
+GENERATED = $(BUILD)/gen/version.h $(if $(BPF_SRC),$(BUILD)/gen/leaktrace.skel.h)
+
+.PHONY: all deps test-deps run demo test unit e2e soak bench lint tests-build programs install uninstall clean help FORCE
+
+##   all          build leaktrace (default)
+all: $(BUILD)/leaktrace
+
+# A stamp changes when the commands of its kind do, so that other flags mean a new build.
+
+STAMP_bpf = $(CLANG) $(BPF_FLAGS)
+STAMP_user = $(CC) $(USER_FLAGS)
+STAMP_link = $(CC) $(USER_LINK) $(LIBS) $(USER_OBJ)
+STAMP_san = $(CC) $(SAN_FLAGS) $(SAN_OBJ) $(UNIT_SHARED)
+STAMP_victims = $(CC) $(CXX) $(VICTIM_FLAGS)
+STAMP_objects = $(BPFTOOL) $(BPF_OBJ)
+
+quote = '$(subst ','\'',$(1))'
+keep_if_same = if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
+
+$(BUILD)/stamp/%: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' $(call quote,$(STAMP_$*)) >$@.new && $(keep_if_same)
+
+# The git directory is named, not searched for: a tarball unpacked inside some other repository has no revision.
+$(BUILD)/gen/version.h: FORCE
+	@mkdir -p $(@D)
+	@rev=$$(GIT_OPTIONAL_LOCKS=0 git --git-dir=.git describe --always --dirty --exclude='*' 2>/dev/null) || rev=; \
+	printf '#pragma once\n#define LEAKTRACE_VERSION "%s"\n' "$(RELEASE)$${rev:++g$$rev}" >$@.new && $(keep_if_same)
+
+# BPF.
+
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c $(BUILD)/stamp/bpf
+	@mkdir -p $(@D)
+	$(call msg,BPF,$<)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -c $< -o $@
+
+# Not in $(BUILD)/bpf, where a source leaktrace.bpf.c would have its object.
+$(BUILD)/gen/leaktrace.bpf.o: $(BPF_OBJ) $(BUILD)/stamp/objects
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(BPFTOOL) gen object $@ $(BPF_OBJ)
+
+$(BUILD)/gen/leaktrace.skel.h: $(BUILD)/gen/leaktrace.bpf.o
+	$(call msg,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name leaktrace_bpf >$@.new && mv -f $@.new $@
+
+# User space. What includes a generated header is known only after it was compiled once, hence order-only.
+
+$(BUILD)/user/%.o: user/%.c $(BUILD)/stamp/user | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call msg,CC,$<)
+	$(Q)$(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/leaktrace: $(USER_OBJ) $(BUILD)/stamp/link
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(USER_LINK) $(USER_OBJ) $(LIBS) -o $@
+
+# Unit tests: all of user space once more, with sanitizers, as a library, so that a test links what it calls.
+
+UNIT_INCLUDES = $(if $(filter host_%,$(notdir $<)),-Itests/unit)
+
+$(BUILD)/san/%.o: %.c $(BUILD)/stamp/san | $(GENERATED)
+	@mkdir -p $(@D)
+	$(call msg,CC-SAN,$<)
+	$(Q)$(CC) $(UNIT_INCLUDES) $(SAN_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/san/leaktrace.a: $(SAN_OBJ) $(UNIT_SHARED) $(BUILD)/stamp/san
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(SAN_OBJ) $(UNIT_SHARED)
+
+$(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/leaktrace.a
+	@mkdir -p $(@D)
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(SAN_FLAGS) $^ -lcmocka $(LIBS) -o $@
+
+# Victims: programs to trace. A line "// CFLAGS: ...", "// LIBS: ..." or "// CC: ..." near the top of one is its own.
+
+directive = $$(sed -n '1,10s|^// *$(1): *||p' $<)
+
+define build_victim
+	@mkdir -p $(@D)
+	$(call msg,VICTIM,$<)
+	$(Q)cc=$(call directive,CC); \
+	$${cc:-$(1)} $(VICTIM_FLAGS) $(call directive,CFLAGS) -MMD -MP -MF $@.d -MT $@ $< -o $@ $(call directive,LIBS)
+endef
+
+$(BUILD)/victims/%: tests/victims/%.c $(BUILD)/stamp/victims
+	$(call build_victim,$(CC))
+
+$(BUILD)/victims/%: tests/victims/%.cc $(BUILD)/stamp/victims
+	$(call build_victim,$(CXX))
+
+-include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT_SHARED:.o=.d) $(VICTIMS:=.d)
+-include $(UNIT:$(BUILD)/unit/%=$(BUILD)/san/tests/unit/%.d)
+
+##   deps         install the packages that the build needs (as root, Debian and Ubuntu)
+deps:
+	@sh tests/deps.sh $(call quote,$(PACKAGES))
+
+test-deps:
+	@sh tests/deps.sh $(call quote,$(TEST_PACKAGES))
+
+# All processors, unless -j was given.
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
+
+# What root built under sudo goes back to the owner of the tree, who builds here next.
+give_back = if [ "$$(id -u)" = 0 ] && [ -d $(BUILD) ]; then chown -R --reference=Makefile $(BUILD); fi
+
+##   run          as root: trace process PID, or a demo server if no PID is given; ARGS="..." are added
+run:
+	@[ "$$(id -u)" = 0 ] || { echo 'tracing needs root: sudo make run' >&2; exit 1; }
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory $(JOBS) all $(if $(PID),,demo)
+	@$(give_back)
+ifneq ($(PID),)
+	@exec $(BUILD)/leaktrace -p $(PID) $(ARGS)
+else
+	@sh tests/demo.sh $(BUILD) $(ARGS)
+endif
+
+demo: $(BUILD)/victims/demo_server
+
+# What does not build counts as one failed test; the others run.
+tests-build:
+	@mkdir -p $(BUILD)/test && : >$(BUILD)/test/build-failed
+	@! $(MAKE) --no-print-directory $(JOBS) -k programs || rm $(BUILD)/test/build-failed
+
+programs: all $(UNIT) $(VICTIMS)
+
+run_tests = $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) $(1); status=$$?; $(give_back); exit $$status
+
+##   test         lint, unit and end-to-end tests (as root; installs what they need)
+test: test-deps
+	@$(MAKE) --no-print-directory tests-build
+	@$(call run_tests,lint unit e2e)
+
+##   unit         unit tests only
+unit: tests-build
+	@$(call run_tests,unit)
+
+##   e2e          end-to-end tests only (as root); TESTS="-k name" chooses
+e2e: tests-build
+	@$(call run_tests,e2e)
+
+##   soak         unit tests and the slow end-to-end tests
+soak: test-deps
+	@$(MAKE) --no-print-directory tests-build
+	@$(call run_tests,unit soak)
+
+##   lint         style, layering, sizes, documents that must agree
+lint:
+	@$(PYTHON) tests/lint/lint.py --build $(BUILD)
+
+##   bench        what tracing costs
+bench: all
+	@[ -f tests/bench/run.py ] || { echo 'tests/bench/run.py is missing' >&2; exit 1; }
+	@LEAKTRACE=$(abspath $(BUILD)/leaktrace) LEAKTRACE_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run.py $(ARGS)
+
+##   install      into $(DESTDIR)$(PREFIX): sbin/leaktrace and its man page
+install: all
+	install -D -m 755 $(BUILD)/leaktrace $(DESTDIR)$(PREFIX)/sbin/leaktrace
+	$(if $(MAN),install -D -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man8/leaktrace.8)
+
+##   uninstall    remove exactly these
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/sbin/leaktrace $(DESTDIR)$(PREFIX)/share/man/man8/leaktrace.8
+
+##   clean        remove what was built
+clean:
+	@rm -rf $(addprefix $(BUILD)/,bpf gen san stamp test unit user victims leaktrace)
+	@[ ! -d $(BUILD) ] || rmdir --ignore-fail-on-non-empty $(BUILD)
+
+##   help         this list
+help:
+	@sed -n 's/^## //p' Makefile
+	@echo 'Variables: BUILD=$(BUILD) PREFIX=$(PREFIX) DESTDIR CC CLANG BPFTOOL CFLAGS LDFLAGS; V=1 shows commands'

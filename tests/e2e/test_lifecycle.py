@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""How a trace begins and ends, and what the target notices of it: nothing."""
+import json
+import os
+import re
+import signal
+import time
+
+import pytest
+
+import traces
+from exact import check_closed, check_exact, check_sites, live, losses, process_of, sites_of
+from programs import START_SECONDS, json_documents
+
+
+def run_command(lab, *command):
+    """leaktrace in front of a command; the report in a file, since the command has its own output."""
+    report = lab.tmp / "report.json"
+    trace = lab.start("--format", "json", "--audit", "-w", report, "--", *command)
+    status = trace.wait()
+    return trace, status, json_documents(report.read_text()) if report.exists() else []
+
+
+def test_command_from_its_first_instruction(lab):
+    trace, status, documents = run_command(lab, lab.victim_path("now_ctor"), "--now", "--exit=7")
+    assert status == 7, trace
+    truth = json.loads(re.search(r"^TRUTH (.*)$", trace.out.text, re.M)[1])
+    (document,) = documents
+    (process,) = document["processes"]
+    assert losses(document) == {}
+    check_closed(document)
+    check_sites(document, process["pid"], truth)
+    assert truth["sites"]["before_main"]["blocks"] == 7
+    assert process["frees_untracked"] == 0
+    assert (process["ended"], os.path.basename(process["exe"])) == ("exit", "now_ctor")
+    assert document["end_reason"]
+
+
+@pytest.mark.parametrize("command,status", [(["true"], 0), (["sh", "-c", "exit 3"], 3),
+                                            (["sh", "-c", "kill -TERM $$"], 128 + signal.SIGTERM)],
+                         ids=["success", "failure", "signal"])
+def test_status_of_the_command_is_passed_on(lab, command, status):
+    trace, found, documents = run_command(lab, *command)
+    assert found == status and len(documents) == 1, trace
+
+
+@pytest.mark.parametrize("command", [["/nonexistent/program"], ["no-such-command-anywhere"], ["/etc/passwd"]],
+                         ids=["no file", "not in PATH", "not executable"])
+def test_command_that_cannot_be_run(lab, command):
+    trace = lab.run("--", *command)
+    assert trace.wait() == 1 and len(trace.complaints) == 1, trace
+    assert command[0] in trace.err.text
+
+
+def test_target_that_ends_ends_the_trace(lab):
+    victim = lab.victim("libc_family", "--exit=5")
+    trace = lab.trace(victim)
+    victim.go()
+    victim.truth()
+    assert victim.finish() == 5
+    assert trace.wait() == 0, trace
+    process = process_of(trace.document, victim.pid)
+    assert process["ended"] == "exit"
+    assert trace.document["final"] and trace.document["end_reason"]
+    check_closed(trace.document)
+    # Names still come, although the process is gone.
+    assert any(f["symbol"] == "by_malloc" for s in sites_of(trace.document, victim.pid) for f in s["frames"])
+
+
+def test_target_killed(lab):
+    victim = lab.victim("busy")
+    trace = lab.trace(victim)
+    victim.go()
+    time.sleep(0.5)
+    victim.kill()
+    assert trace.wait() == 0, trace
+    assert process_of(trace.document, victim.pid)["ended"] == "exit"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_ends_with_a_report(lab, number):
+    victim = lab.victim("leak_o0", "50")
+    trace = lab.trace(victim)
+    victim.go()
+    truth = victim.truth()
+    assert trace.stop(number) == 0, trace
+    check_exact(trace.document, victim.pid, truth)
+    assert trace.document["final"]
+    assert victim.finish() == 0
+
+
+def test_signal_before_the_trace_began(lab):
+    """Ctrl-C at any moment of the start: no crash, no hang, nothing left."""
+    victim = lab.victim("busy")
+    victim.go()
+    for delay in (0.0, 0.02, 0.05, 0.1, 0.2, 0.4):
+        trace = lab.start("-p", victim.pid, "--format", "json")
+        time.sleep(delay)
+        assert trace.stop() in (0, 1, -signal.SIGINT, 128 + signal.SIGINT), trace
+    assert traces.poll(lambda: traces.changed_code(victim.pid), []) == []
+    victim.send()
+    victim.truth()
+    assert victim.finish() == 0
+
+
+def test_duration(lab):
+    victim = lab.victim("leak_o0", "50")
+    began = time.monotonic()
+    trace = lab.trace(victim, "-d", "2s")
+    victim.go()
+    truth = victim.truth()
+    assert trace.wait() == 0, trace
+    assert 2 <= trace.document["duration_s"] < 10 and time.monotonic() - began >= 2
+    check_exact(trace.document, victim.pid, truth)
+    assert victim.finish() == 0
+
+
+def test_interval_and_count(lab):
+    """One document a line and a window, and the last one is final."""
+    victim = lab.victim("leak_o0", "1000000", "1000")
+    trace = lab.start("-p", victim.pid, "--format", "json", "500ms", "3").wait_tracing()
+    victim.go()
+    assert trace.wait() == 0, trace
+    documents = [json.loads(line) for line in trace.out.lines]
+    assert [d["windows"] for d in documents] == [1, 2, 3]
+    assert [d["final"] for d in documents] == [False, False, True]
+    assert all(d["interval_s"] == 0.5 for d in documents)
+    live_bytes = [process_of(d, victim.pid)["live_bytes"] for d in documents]
+    assert live_bytes == sorted(live_bytes) and live_bytes[0] < live_bytes[2]
+    victim.kill()
+
+
+def test_rising_site(lab):
+    """A leak that goes on is seen to rise in every window, and no more than that is claimed yet."""
+    victim = lab.victim("leak_o0", "1000000", "1000")
+    trace = lab.start("-p", victim.pid, "--format", "json", "500ms", "9").wait_tracing()
+    victim.go()
+    assert trace.wait() == 0, trace
+    (first,) = (s for s in trace.document["sites"] if s["rank"] == 1)
+    assert first["frames"][1]["symbol"] == "leaky_function"
+    assert first["rises"] >= 5 and first["falls"] == 0 and first["rising"]
+    assert (first["class"], first["growing"], first["confidence"]) == ("unknown", None, None)
+    cache = [s for s in trace.document["sites"] if s["frames"][1]["symbol"] == "fill_cache"]
+    assert [s["rising"] for s in cache] == [False]
+    victim.kill()
+
+
+def test_several_pids(lab):
+    victims = [lab.victim("libc_family"), lab.victim("leak_o0", "70"), lab.victim("musl_family")]
+    pids = ",".join(str(v.pid) for v in victims)
+    trace = lab.start("-p", pids, "--format", "json", "--audit").wait_tracing()
+    truths = []
+    for victim in victims:
+        victim.go()
+        truths.append(victim.truth())
+    assert trace.stop() == 0, trace
+    assert sorted(p["pid"] for p in trace.document["processes"]) == sorted(v.pid for v in victims)
+    assert losses(trace.document) == {}
+    check_closed(trace.document)
+    for victim, truth in zip(victims, truths):
+        process = process_of(trace.document, victim.pid)
+        assert live(process) == {"bytes": truth["live_bytes"], "blocks": truth["live_blocks"]}
+        check_sites(trace.document, victim.pid, truth)
+        assert victim.finish() == 0
+
+
+def test_same_pid_twice_is_one_target(lab):
+    victim = lab.victim("libc_family")
+    trace = lab.start("-p", f"{victim.pid},{victim.pid}", "--format", "json", "--audit").wait_tracing()
+    victim.go()
+    truth = victim.truth()
+    assert trace.stop() == 0, trace
+    check_exact(trace.document, victim.pid, truth)
+    assert victim.finish() == 0
+
+
+def test_one_of_several_targets_ends(lab):
+    short, long = lab.victim("leak_o0", "10"), lab.victim("leak_o0", "20")
+    trace = lab.start("-p", f"{short.pid},{long.pid}", "--format", "json", "--audit").wait_tracing()
+    short.go()
+    short.truth()
+    assert short.finish() == 0
+    long.go()
+    truth = long.truth()
+    assert trace.is_running()
+    assert trace.stop() == 0, trace
+    assert process_of(trace.document, short.pid)["ended"] == "exit"
+    assert live(process_of(trace.document, long.pid))["bytes"] == truth["live_bytes"]
+    check_closed(trace.document)
+    assert long.finish() == 0
+
+
+@pytest.mark.parametrize("path", ["session", "multi", "perf"])
+def test_leaktrace_killed(lab, need_attach_path, path):
+    """SIGKILL in the middle: the victim runs on, unprobed and unharmed."""
+    need_attach_path(path)
+    victim = lab.victim("busy")
+    trace = lab.trace(victim, "--attach-path", path)
+    assert traces.changed_code(victim.pid) != [], "no probes: this test would prove nothing"
+    victim.go()
+    time.sleep(1)
+    trace.signal(signal.SIGKILL)
+    assert trace.wait() == -signal.SIGKILL
+    assert traces.poll(lambda: traces.changed_code(victim.pid), []) == []
+    time.sleep(0.5)
+    victim.send()
+    assert victim.truth()["turns"] > 0
+    assert victim.finish() == 0
+
+
+def test_coming_and_going(lab):
+    """Attached and detached again and again while the victim is hard at work in the hooked functions."""
+    victim = lab.victim("busy")
+    victim.go()
+    for _ in range(8):
+        trace = lab.trace(victim)
+        time.sleep(0.3)
+        assert trace.stop() == 0, trace
+        check_closed(trace.document)
+    assert traces.poll(lambda: traces.changed_code(victim.pid), []) == []
+    victim.send()
+    victim.truth()
+    assert victim.finish() == 0
+
+
+def test_target_becomes_another_program(lab):
+    victim = lab.program(lab.victim_path("exec_other"), "/bin/sh", "-c", "echo changed; read x; exit 0")
+    assert victim.out.wait_for("^READY", START_SECONDS)
+    trace = lab.trace(victim)
+    victim.send()
+    assert victim.out.wait_for("^changed", START_SECONDS)
+    victim.send()
+    assert victim.wait() == 0
+    assert trace.wait() == 0, trace
+    assert "exec" in [p["ended"] for p in trace.document["processes"]]
+    assert process_of(trace.document, victim.pid)["comm"] == "sh"
+    assert not any(f["symbol"] == "by_malloc" for s in trace.document["sites"] for f in s["frames"])
+    check_closed(trace.document)
+
+
+def test_target_becomes_a_program_without_allocator(lab):
+    victim = lab.program(lab.victim_path("exec_other"), lab.victim_path("no_libc"))
+    assert victim.out.wait_for("^READY", START_SECONDS)
+    trace = lab.trace(victim)
+    victim.send()
+    time.sleep(1)
+    assert trace.stop() == 0, trace
+    assert sum(p["live_blocks"] for p in trace.document["processes"]) == 0
+    assert trace.document["sites"] == []

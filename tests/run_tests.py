@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Run suites one after the other and count: one line for each, and a last line that counts everything.
+
+    run_tests.py --build DIR SUITE...        SUITE: lint unit e2e soak
+
+A check of lint, a cmocka test and a pytest test count one each. What was skipped says why. A suite that dies counts as
+one failure more, so that nothing that did not run looks like a pass. Exit status: 1 if anything failed.
+"""
+import argparse
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+
+TESTS = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(TESTS)
+
+UNIT_SECONDS = 120  # for each program
+SUITE_SECONDS = {"lint": 300, "e2e": 3600, "soak": 4 * 3600}
+
+
+@dataclass
+class Count:
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+    def __add__(self, other):
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+
+    def __str__(self):
+        return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run(command, seconds, capture=False, env=None):
+    """(status, output). The command and all that it started in its session end with it, at the latest when time is up."""
+    with subprocess.Popen(command, cwd=TOP, start_new_session=True, env={**os.environ, **(env or {})},
+                          stdout=subprocess.PIPE if capture else None, text=True, errors="replace") as process:
+        try:
+            output, _ = process.communicate(timeout=seconds)
+            return process.returncode, output or ""
+        except subprocess.TimeoutExpired:
+            say(f"{command[0]}: not done after {seconds} s, killed")
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            return -signal.SIGKILL, output or ""
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+def suite_lint(build):
+    status, output = run([sys.executable, f"{TESTS}/lint/lint.py", "--build", build], SUITE_SECONDS["lint"], True)
+    say(output.rstrip())
+    match = re.search(r"^lint: (\d+) passed, (\d+) failed, (\d+) skipped$", output, re.M)
+    count = Count(*map(int, match.groups())) if match else Count()
+    return count + Count(failed=1 if status and not count.failed else 0)
+
+
+def count_tap(output, status):
+    """Count one cmocka program by what it printed (TAP) and how it ended."""
+    skipped = len(re.findall(r"^not ok \d+ # SKIP|^ok \d+ .*# SKIP", output, re.M))
+    failed = len(re.findall(r"^not ok \d+ (?!# SKIP)", output, re.M))
+    passed = len(re.findall(r"^ok \d+ ", output, re.M)) - len(re.findall(r"^ok \d+ .*# SKIP", output, re.M))
+    planned = sum(int(number) for number in re.findall(r"^1\.\.(\d+)$", output, re.M))
+    failed += max(0, planned - passed - failed - skipped)
+    # A sanitizer's report at exit, a crash, a group set-up that failed: no test says so, but the status does.
+    if not failed and (status or not planned):
+        failed = 1
+    return Count(passed, failed, skipped)
+
+
+def no_address_randomisation():
+    """Sanitizers of gcc 12 and 13 crash at start where more than 28 bits of mmap addresses are random."""
+    try:
+        with open("/proc/sys/vm/mmap_rnd_bits", encoding="ascii") as file:
+            return ["setarch", "-R"] if int(file.read()) > 28 else []
+    except (OSError, ValueError):
+        return []
+
+
+def suite_unit(build):
+    total = Count()
+    names = sorted(name[:-2] for name in os.listdir(f"{TESTS}/unit") if name.endswith("_test.c")) \
+        if os.path.isdir(f"{TESTS}/unit") else []
+    for name in names:
+        program = f"{build}/unit/{name}"
+        if not os.access(program, os.X_OK):
+            say(f"FAILED {name}: not built")
+            total += Count(failed=1)
+            continue
+        status, output = run([*no_address_randomisation(), program], UNIT_SECONDS, True,
+                             {"CMOCKA_MESSAGE_OUTPUT": "TAP", "UBSAN_OPTIONS": "print_stacktrace=1"})
+        count = count_tap(output, status)
+        for test in re.findall(r"^not ok \d+ # SKIP (.*)$", output, re.M):
+            say(f"SKIPPED {name}: {test}")
+        if count.failed:
+            say(f"FAILED {name}: {count} (status {status})\n{output.rstrip()}")
+        total += count
+    return total
+
+
+def count_junit(path):
+    try:
+        suites = ET.parse(path).getroot().iter("testsuite")
+    except (OSError, ET.ParseError):
+        return None
+    total = Count()
+    for suite in suites:
+        number = {key: int(suite.get(key, "0")) for key in ("tests", "failures", "errors", "skipped")}
+        bad = number["failures"] + number["errors"]
+        total += Count(number["tests"] - bad - number["skipped"], bad, number["skipped"])
+    return total
+
+
+def pytest(build, suite, marks):
+    report = f"{build}/test/{suite}.xml"
+    if os.path.exists(report):
+        os.remove(report)
+    env = {"LEAKTRACE": f"{build}/leaktrace", "LEAKTRACE_BUILD": build, "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rsfE", "tests/e2e", "-m", marks,
+               f"--junitxml={report}", *shlex.split(os.environ.get("TESTS", ""))]
+    status, _ = run(command, SUITE_SECONDS[suite], env=env)
+    count = count_junit(report)
+    no_tests = status == 5
+    if count is None:
+        say(f"{suite}: pytest ended with status {status} and no report")
+        return Count(failed=1)
+    return count + Count(failed=1 if status and not no_tests and not count.failed else 0)
+
+
+SUITES = {
+    "lint": suite_lint,
+    "unit": suite_unit,
+    "e2e": lambda build: pytest(build, "e2e", "not soak"),
+    "soak": lambda build: pytest(build, "soak", "soak"),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", required=True)
+    parser.add_argument("suites", nargs="+", choices=SUITES, metavar="SUITE")
+    args = parser.parse_args()
+    build = os.path.abspath(args.build)
+    os.makedirs(f"{build}/test", exist_ok=True)
+    counts = {}
+    if os.path.exists(f"{build}/test/build-failed"):
+        counts["build"] = Count(failed=1)
+    for suite in args.suites:
+        say(f"== {suite}")
+        counts[suite] = SUITES[suite](build)
+    say("")
+    for name, count in counts.items():
+        say(f"{name}: {count}")
+    total = sum(counts.values(), Count())
+    say(str(total))
+    return 1 if total.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
