@@ -74,5 +74,18 @@ def children(pid):
     return found
 
 
+def running(name):
+    """Pids of the processes called `name`."""
+    found = []
+    for path in glob.glob("/proc/[0-9]*/comm"):
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:
+                if file.read() == f"{name}\n":
+                    found.append(int(path.split("/")[2]))
+        except OSError:
+            pass
+    return found
+
+
 def is_root():
     return os.geteuid() == 0

@@ -177,6 +177,16 @@ static void set_format(struct options *o, const char *name)
 		usage_error("--format '%s' is not known; text and json are", name);
 }
 
+static void set_pids(struct options *o, const char *list)
+{
+	struct err e;
+
+	if (o->pids.list.n)
+		usage_error("-p is given twice; list all pids in one, as in -p 1234,5678");
+	if (targets__parse(&o->pids, list, &e))
+		usage_error("%s", e.text);
+}
+
 static void set_shell_command(struct options *o, const char *line)
 {
 	static char *argv[4];
@@ -251,9 +261,7 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 
 	switch (key) {
 	case 'p':
-		if (o->pids)
-			usage_error("-p is given twice; list the pids in one: -p %s,%s", o->pids, arg);
-		o->pids = arg;
+		set_pids(o, arg);
 		return 0;
 	case 'c':
 		set_shell_command(o, arg);
@@ -306,9 +314,9 @@ static void refuse_later_options(int argc, char **argv)
 
 static void check(struct options *o)
 {
-	if (!o->pids && !o->command)
+	if (!o->pids.list.n && !o->command)
 		usage_error("nothing to trace; give -p PID, or -- COMMAND to run one");
-	if (o->pids && o->command)
+	if (o->pids.list.n && o->command)
 		usage_error("-p and a command cannot be traced together; choose one");
 	if (o->min_size > o->max_size)
 		usage_error("-z is larger than -Z: no allocation is left to track");
@@ -331,6 +339,7 @@ void options__parse(struct options *o, int argc, char **argv)
 	o->max_sites = 1 << 14;
 	o->path = ATTACH_NONE;
 	argp_err_exit_status = EXIT_USAGE;
+	argv[0] = "leaktrace"; /* begins argp's own messages */
 	/* "trace" is the default command and may be spelled out. */
 	if (argc > 1 && !strcmp(argv[1], "trace")) {
 		argv[1] = argv[0];

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "probe/attach_path.h"
+#include "select/target.h"
 
 /* Exit statuses; part of the command line's contract. */
 enum exit_status { EXIT_TRACED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_LEAK = 3, EXIT_LOST = 4 };
@@ -13,8 +14,8 @@ enum exit_status { EXIT_TRACED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_LEAK =
 enum output_format { FORMAT_TEXT, FORMAT_JSON };
 
 struct options {
-	const char *pids; /* -p, as given */
-	char **command;	  /* after --, or from -c; NULL: none */
+	struct targets pids; /* -p; not checked yet */
+	char **command;	     /* after --, or from -c; NULL: none */
 	bool has_interval;
 	uint64_t interval_ns; /* of a window */
 	uint64_t count;	      /* reports, 0 no limit */

@@ -144,7 +144,7 @@ static int attach_target(struct session *s, struct target *t, struct err *e)
 static int begin_pids(struct session *s, struct err *e)
 {
 	struct target *t;
-	int err = targets__parse(&s->targets, s->options->pids, e);
+	int err = 0;
 
 	vec__each (&s->targets.list, t) {
 		if (!err)
@@ -241,6 +241,7 @@ int session__begin(struct session *s, const struct options *o, struct err *e)
 
 	memset(s, 0, sizeof(*s));
 	s->options = o;
+	s->targets = o->pids;
 	s->command_status = -1;
 	err = privilege__check(e);
 	if (!err)

@@ -17,9 +17,9 @@
 
 struct session {
 	const struct options *options;
-	struct targets targets;
-	struct launch launch; /* pid 0: no command */
-	int command_status;   /* wait(2) status of the command, -1 while it runs or when there is none */
+	struct targets targets; /* those of the options, or the command */
+	struct launch launch;	/* pid 0: no command */
+	int command_status;	/* wait(2) status of the command, -1 while it runs or when there is none */
 	enum attach_path path;
 	struct leaktrace_bpf *bpf;
 	struct images images;
