@@ -9,14 +9,26 @@
 
 #include "maps.h"
 
-/* The thread group id of the current task as the tracer's pid namespace numbers it; 0: not visible there. */
-static __always_inline u32 current_pid(void)
-{
-	struct bpf_pidns_info ns = {};
+#define MAX_PID_NS_LEVEL 32 /* include/linux/pid_namespace.h */
 
-	if (bpf_get_ns_current_pid_tgid(cfg_pidns_dev, cfg_pidns_ino, &ns, sizeof(ns)))
-		return 0;
-	return ns.tgid;
+/*
+ * The thread group id of the current task as the tracer's pid namespace numbers it; 0: not visible there. A process of
+ * a container has one number in each namespace from its own to the host's; bpf_get_ns_current_pid_tgid() knows only the
+ * innermost.
+ */
+static __noinline u32 current_pid(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	u32 i, level = BPF_CORE_READ(pid, level);
+	struct upid upid;
+
+	for (i = 0; i < MAX_PID_NS_LEVEL + 1 && i <= level; i++) {
+		bpf_core_read(&upid, sizeof(upid), &pid->numbers[i]);
+		if (BPF_CORE_READ(upid.ns, ns.inum) == cfg_pidns)
+			return upid.nr;
+	}
+	return 0;
 }
 
 static __always_inline void send_process(u32 type, u32 slot, u32 pid)

@@ -7,8 +7,7 @@ char LICENSE[] SEC("license") = "GPL";
 const volatile u32 cfg_max_sites = 1;
 const volatile u64 cfg_min_size = 0;
 const volatile u64 cfg_max_size = ~0ull;
-const volatile u64 cfg_pidns_dev = 0;
-const volatile u64 cfg_pidns_ino = 0;
+const volatile u32 cfg_pidns = 0;
 
 /* Ids by BPF, windows and birth slots by user space. */
 struct lt_state state = {};

@@ -14,8 +14,7 @@
 extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
 extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
 extern const volatile u64 cfg_max_size;	 /* -Z: larger ones neither */
-extern const volatile u64 cfg_pidns_dev; /* the tracer's pid namespace, in which pids are reported */
-extern const volatile u64 cfg_pidns_ino;
+extern const volatile u32 cfg_pidns;	 /* inode number of the tracer's pid namespace, in which pids are reported */
 
 extern struct lt_state state;
 

@@ -73,12 +73,6 @@ enum {
 	BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
 };
 
-/* Filled by bpf_get_ns_current_pid_tgid(). Part of the kernel's user ABI, so no field is relocated. */
-struct bpf_pidns_info {
-	__u32 pid;
-	__u32 tgid;
-};
-
 #ifdef __clang__
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 #endif
@@ -92,6 +86,25 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+struct ns_common {
+	unsigned int inum;
+};
+
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+/* One number for each namespace from the outermost, level + 1 of them. */
+struct pid {
+	unsigned int level;
+	struct upid numbers[];
+};
+
 struct task_struct {
 	unsigned int flags;
 	struct mm_struct *mm;
@@ -100,6 +113,7 @@ struct task_struct {
 	pid_t tgid;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	struct pid *thread_pid;
 	u64 start_time;
 	u64 start_boottime;
 	char comm[16];
