@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "probe/attach_path.h"
+#include "probe/uprobe_multi.h"
 
 static const char *const names[] = {"session", "multi", "perf"};
 
@@ -105,7 +106,7 @@ static int try_multi(enum attach_path path)
 	map = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lt_trial", sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
 	if (map < 0)
 		return -errno;
-	prog = load_counter(map, attach_path__attach_type(path));
+	prog = load_counter(map, uprobe_multi__attach_type(path));
 	if (prog < 0)
 		return prog;
 	self = open_self(&offset);

@@ -8,10 +8,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
 #include "base/err.h"
 
 enum attach_path { ATTACH_SESSION, ATTACH_MULTI, ATTACH_PERF, ATTACH_NONE };
@@ -27,19 +23,3 @@ enum attach_path attach_path__parse(const char *name);
  * sentence, when none works. Why a better one was passed over is logged at -v.
  */
 enum attach_path attach_path__choose(enum attach_path forced, struct err *e);
-
-struct uprobe_multi {
-	int prog_fd;
-	enum attach_path path; /* ATTACH_SESSION or ATTACH_MULTI */
-	bool at_return;	       /* ATTACH_MULTI only */
-	int file_fd;	       /* of the file to probe */
-	const uint64_t *offsets, *cookies;
-	uint32_t n;
-	pid_t pid;
-};
-
-/* The expected_attach_type a program needs for a path (libbpf and UAPI headers may be older than the kernel). */
-int attach_path__attach_type(enum attach_path path);
-
-/* Returns the file descriptor of the link, which detaches when closed; or a negative errno. */
-int uprobe_multi__link(const struct uprobe_multi *m);

@@ -14,6 +14,7 @@
 #include "leaktrace.skel.h"
 #include "probe/attacher.h"
 #include "probe/plan.h"
+#include "probe/uprobe_multi.h"
 
 /* A module that was planned, once for all processes. */
 struct planned {

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "leaktrace.skel.h"
 #include "probe/loader.h"
+#include "probe/uprobe_multi.h"
 
 /* libbpf's own lines: its warnings come with failures that we explain ourselves, so they show with -v only. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
@@ -37,9 +38,9 @@ static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path)
 	bpf_program__set_autoload(bpf->progs.on_fork, true);
 	if (path == ATTACH_PERF)
 		return;
-	bpf_program__set_expected_attach_type(bpf->progs.on_session, attach_path__attach_type(path));
-	bpf_program__set_expected_attach_type(bpf->progs.on_enter, attach_path__attach_type(path));
-	bpf_program__set_expected_attach_type(bpf->progs.on_leave, attach_path__attach_type(path));
+	bpf_program__set_expected_attach_type(bpf->progs.on_session, uprobe_multi__attach_type(path));
+	bpf_program__set_expected_attach_type(bpf->progs.on_enter, uprobe_multi__attach_type(path));
+	bpf_program__set_expected_attach_type(bpf->progs.on_leave, uprobe_multi__attach_type(path));
 }
 
 static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o)

@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "probe/attach_path.h"
+#include "probe/uprobe_multi.h"
 
 /* From include/uapi/linux/bpf.h of Linux 6.18; the packaged headers may be older. The values are kernel ABI. */
 #define CMD_LINK_CREATE		   28
@@ -21,7 +21,7 @@ struct link_create_uprobe_multi {
 	} uprobe_multi;
 };
 
-int attach_path__attach_type(enum attach_path path)
+int uprobe_multi__attach_type(enum attach_path path)
 {
 	switch (path) {
 	case ATTACH_SESSION:
@@ -42,7 +42,7 @@ int uprobe_multi__link(const struct uprobe_multi *m)
 	/* The link takes a path, and this one names the very file that the target has mapped. */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", m->file_fd);
 	attr.prog_fd = (uint32_t)m->prog_fd;
-	attr.attach_type = (uint32_t)attach_path__attach_type(m->path);
+	attr.attach_type = (uint32_t)uprobe_multi__attach_type(m->path);
 	attr.uprobe_multi.path = (uintptr_t)path;
 	attr.uprobe_multi.offsets = (uintptr_t)m->offsets;
 	attr.uprobe_multi.cookies = (uintptr_t)m->cookies;
