@@ -247,3 +247,34 @@ def test_target_becomes_a_program_without_allocator(lab):
     assert trace.stop() == 0, trace
     assert sum(p["live_blocks"] for p in trace.document["processes"]) == 0
     assert trace.document["sites"] == []
+
+
+def test_first_thread_ends_and_others_work_on(lab):
+    """Kernels filter by the first thread's memory: once it is gone, another tracer that leaves takes our probes away."""
+    if traces.running("leaktrace"):
+        pytest.skip("another leaktrace runs on this machine")
+    victim = lab.victim("leader_exits")
+    trace, truth = lab.observe(victim)
+    assert trace.wait() == 0, trace
+    check_exact(trace.document, victim.pid, truth)
+    assert process_of(trace.document, victim.pid)["ended"] is None
+    victim.finish()
+
+
+def test_target_in_a_container(lab):
+    """Another pid namespace, another mount namespace, another view of its own files."""
+    inner = lab.tmp / "victim-of-container"
+    script = 'mount -t tmpfs none "$0" && cp "$1" "$0/program" && exec "$0/program"'
+    inner.mkdir()
+    outer = lab.program("unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, inner,
+                        lab.victim_path("leak_o0"))
+    assert outer.out.wait_for(r"^READY pid=1$", START_SECONDS), outer
+    (pid,) = traces.children(outer.pid)
+    trace = lab.start("-p", pid, "--format", "json", "--audit").wait_tracing()
+    outer.send()
+    match = outer.out.wait_for(r"^TRUTH (\{.*\})$", START_SECONDS)
+    assert trace.stop() == 0, trace
+    check_exact(trace.document, pid, json.loads(match[1]))
+    assert process_of(trace.document, pid)["exe"] == f"{inner}/program"
+    outer.send()
+    assert outer.wait() == 0

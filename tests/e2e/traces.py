@@ -8,16 +8,22 @@ import subprocess
 import time
 
 
+def living_thread(pid):
+    """The folder of /proc of a thread that still has memory: the first one may have ended before the others."""
+    threads = [f"/proc/{pid}/task/{thread}" for thread in os.listdir(f"/proc/{pid}/task")]
+    return next(t for t in threads if os.path.exists(f"{t}/exe"))
+
+
 def changed_code(pid):
     """Places where executable memory of a process differs from the file it was mapped from: a breakpoint."""
-    places = []
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps, open(f"/proc/{pid}/mem", "rb", 0) as memory:
+    places, thread = [], living_thread(pid)
+    with open(f"{thread}/maps", encoding="utf-8") as maps, open(f"{thread}/mem", "rb", 0) as memory:
         for line in maps:
             match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r-xp ([0-9a-f]+) \S+ [1-9]\d* +(/.*)", line)
             if not match or match[4].endswith(" (deleted)"):
                 continue
             start, end, offset = (int(match[i], 16) for i in (1, 2, 3))
-            with open(f"/proc/{pid}/root{match[4]}", "rb") as file:
+            with open(f"{thread}/root{match[4]}", "rb") as file:
                 file.seek(offset)
                 wanted = file.read(end - start)
             memory.seek(start)
