@@ -147,6 +147,7 @@ enum lt_record_type {
 	LT_REC_PROCESS = 2, /* struct lt_rec_process: a slot was given to an address space */
 	LT_REC_EXEC = 3,    /* struct lt_rec_process: its old address space is gone */
 	LT_REC_EXIT = 4,    /* struct lt_rec_process: its last thread has ended */
+	LT_REC_LEADER = 5,  /* struct lt_rec_process: its first thread has ended, others run on */
 };
 
 struct lt_rec_stack {

@@ -24,9 +24,13 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 	struct task_struct *task = (void *)ctx->args[0];
 	u32 pid = current_pid();
 
+	if (!is_target(pid))
+		return 0;
 	/* The count of live threads is lowered before this point, in do_exit(). */
-	if (is_target(pid) && !BPF_CORE_READ(task, signal, live.counter))
+	if (!BPF_CORE_READ(task, signal, live.counter))
 		send_process(LT_REC_EXIT, LT_NO_SLOT, pid);
+	else if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
+		send_process(LT_REC_LEADER, LT_NO_SLOT, pid);
 	return 0;
 }
 

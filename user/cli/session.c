@@ -32,6 +32,11 @@ static void on_event(void *ctx, enum collector_event event, pid_t pid)
 	if (event == COLLECTOR_EXEC) {
 		log__info("process %d runs another program now", pid);
 		s->rescan_until_ns = clock__mono_ns() + RESCAN_NS;
+	} else if (event == COLLECTOR_LEADER_EXIT) {
+		log__warn("the first thread of process %d has ended, others run on: the kernel knows whom to probe by "
+			  "that "
+			  "thread, so probes may stop firing (with perf at once, else when another tracer leaves)",
+			  pid);
 	}
 }
 
@@ -84,6 +89,7 @@ static int load(struct session *s, struct err *e)
 	s->attacher = attacher__new(s->bpf, s->path);
 	if (!s->images.modules || !s->symbolizer || !s->attacher)
 		return err__set(e, -ENOMEM, "out of memory");
+	co.leader_exit_loses = s->path == ATTACH_PERF;
 	s->collector = collector__new(s->bpf, &s->images, &co, e);
 	return s->collector ? 0 : -ENOMEM;
 }

@@ -53,6 +53,12 @@ static void on_exit_record(struct collector *c, const struct lt_rec_process *rec
 	c->options.on_event(c->options.ctx, COLLECTOR_EXIT, (pid_t)rec->pid);
 }
 
+static void on_leader_exit(struct collector *c, const struct lt_rec_process *rec)
+{
+	c->leaders_gone += c->options.leader_exit_loses;
+	c->options.on_event(c->options.ctx, COLLECTOR_LEADER_EXIT, (pid_t)rec->pid);
+}
+
 static int on_record(void *ctx, void *data, size_t size)
 {
 	const struct lt_rec_process *process = data;
@@ -70,6 +76,8 @@ static int on_record(void *ctx, void *data, size_t size)
 		on_exec(c, process);
 	else if (type == LT_REC_EXIT)
 		on_exit_record(c, process);
+	else if (type == LT_REC_LEADER)
+		on_leader_exit(c, process);
 	if (err)
 		c->records_bad++;
 	return 0;

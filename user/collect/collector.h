@@ -16,10 +16,11 @@ struct leaktrace_bpf;
 struct collector;
 
 /* What a process did; told after the collector has changed its images. */
-enum collector_event { COLLECTOR_EXEC, COLLECTOR_EXIT };
+enum collector_event { COLLECTOR_EXEC, COLLECTOR_EXIT, COLLECTOR_LEADER_EXIT };
 
 struct collector_options {
 	uint64_t max_sites;
+	bool leader_exit_loses; /* probes stop when a process's first thread ends: counted as a loss */
 	/* Name of the function with an id, as attacher__function() knows it. */
 	const char *(*function_name)(void *ctx, unsigned int fn);
 	/* A process did something. */

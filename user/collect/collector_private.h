@@ -25,7 +25,7 @@ struct collector {
 	struct lt_slot *slots;
 	uint64_t *counters;
 	size_t sites_size, slots_size, counters_size;
-	uint64_t records_bad;
+	uint64_t records_bad, leaders_gone;
 	/* The last reading and its memory. */
 	struct reading reading;
 	VEC(struct site_reading) site_readings;

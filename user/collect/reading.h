@@ -24,6 +24,7 @@ struct losses {
 	uint64_t frees_missed;	      /* an address was handed out while its old block was still live */
 	uint64_t floors_missed;	      /* floor updates given up under contention: that floor may be too high */
 	uint64_t reads_failed;	      /* target memory that could not be read (posix_memalign's result, a stack slot) */
+	uint64_t leaders_gone;	      /* processes whose first thread ended, and with it the probes of the others */
 	uint64_t tasks_untracked;     /* calls of a thread for which no per-thread state could be allocated */
 	uint64_t processes_untracked; /* calls of an address space beyond the limit of processes */
 };

@@ -75,8 +75,8 @@ int process_info__read(pid_t pid, struct process_info *info)
 	*close_paren = '\0';
 	snprintf(comm, sizeof(comm), "%s", open_paren + 1);
 	text__safe(info->comm, sizeof(info->comm), comm);
-	if (sscanf(close_paren + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-		   &info->state, &flags, &ticks) != 3)
+	if (sscanf(close_paren + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld %*d %llu",
+		   &info->state, &flags, &info->n_threads, &ticks) != 4)
 		return -EPROTO;
 	info->pid = pid;
 	info->tgid = read_tgid(pid);

@@ -10,6 +10,7 @@ struct process_info {
 	pid_t pid, tgid;
 	char state; /* as in /proc/PID/stat: 'Z' is a zombie */
 	bool kernel_thread;
+	long n_threads;
 	uint64_t start_ticks; /* since boot, in clock ticks: tells a reused pid from the first */
 	double start_time;    /* seconds since the epoch */
 	char comm[64];	      /* terminal-safe */

@@ -117,6 +117,12 @@ static int check_kind(const struct process_info *info, struct err *e)
 	if (info->kernel_thread)
 		return err__set(e, -EINVAL, "%d (%s) is a kernel thread; it has no heap: give the pid of a program",
 				info->pid, info->comm);
+	if (info->state == 'Z' && info->n_threads > 1)
+		return err__set(
+			e, -ENOTSUP,
+			"the first thread of process %d (%s) has ended, and the kernel probes a process by its first "
+			"thread; restart it, or trace it from its start: leaktrace -- COMMAND",
+			info->pid, info->comm);
 	if (info->state == 'Z' || info->state == 'X')
 		return err__set(e, -ESRCH,
 				"%d (%s) is a zombie: it has ended and waits for its parent; there is nothing to trace",
