@@ -28,7 +28,8 @@ struct elf_image *elf_image__open(const struct module *m, int *err)
 		return NULL;
 	}
 	elf_version(EV_CURRENT);
-	img->elf = elf_begin(m->fd, ELF_C_READ_MMAP, NULL);
+	/* Read, not mapped: whoever truncates a mapped file kills us with SIGBUS. */
+	img->elf = elf_begin(m->fd, ELF_C_READ, NULL);
 	if (!img->elf || gelf_getclass(img->elf) != ELFCLASS64 || !gelf_getehdr(img->elf, &eh) ||
 	    eh.e_machine != EM_X86_64 || elf_getphdrnum(img->elf, &img->n_phdrs)) {
 		*err = -ENOEXEC;

@@ -93,7 +93,7 @@ static int check_program(pid_t pid, struct err *e)
 			"not permitted to look at process %d (%s): CAP_SYS_PTRACE is missing; run as root (sudo)", pid,
 			strerror(errno));
 	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	elf = elf_begin(fd, ELF_C_READ, NULL);
 	if (elf && gelf_getclass(elf) == ELFCLASS32)
 		err = err__set(
 			e, -ENOTSUP,
