@@ -139,7 +139,7 @@ $(BUILD)/leaktrace: $(USER_OBJ) $(BUILD)/stamp/link
 
 # Unit tests: all of user space once more, with sanitizers, as a library, so that a test links what it calls.
 
-UNIT_INCLUDES = $(if $(filter host_%,$(notdir $<)),-Itests/unit)
+UNIT_INCLUDES = $(if $(filter host_%,$(notdir $<)),-Itests/unit/host_bpf)
 
 $(BUILD)/san/%.o: %.c $(BUILD)/stamp/san | $(GENERATED)
 	@mkdir -p $(@D)
@@ -236,7 +236,8 @@ lint:
 ##   bench        what tracing costs
 bench: all
 	@[ -f tests/bench/run.py ] || { echo 'tests/bench/run.py is missing' >&2; exit 1; }
-	@LEAKTRACE=$(abspath $(BUILD)/leaktrace) LEAKTRACE_BUILD=$(abspath $(BUILD)) $(PYTHON) tests/bench/run.py $(ARGS)
+	@LEAKTRACE=$(abspath $(BUILD)/leaktrace) LEAKTRACE_BUILD=$(abspath $(BUILD)) CC='$(CC)' BPFTOOL='$(BPFTOOL)' \
+	$(PYTHON) tests/bench/run.py $(ARGS); status=$$?; $(give_back); exit $$status
 
 ##   install      into $(DESTDIR)$(PREFIX): sbin/leaktrace and its man page
 install: all
@@ -249,7 +250,7 @@ uninstall:
 
 ##   clean        remove what was built
 clean:
-	@rm -rf $(addprefix $(BUILD)/,bpf gen san stamp test unit user victims leaktrace)
+	@rm -rf $(addprefix $(BUILD)/,bench bpf gen san stamp test unit user victims leaktrace)
 	@[ ! -d $(BUILD) ] || rmdir --ignore-fail-on-non-empty $(BUILD)
 
 ##   help         this list
