@@ -18,6 +18,14 @@ static void put_hidden(struct text *t)
 			figure__blocks(blocks, t->hidden.live));
 }
 
+static bool all_ended(const struct snapshot *snap)
+{
+	for (unsigned int i = 0; i < snap->n_processes; i++)
+		if (snap->processes[i].end == PROCESS_RUNS)
+			return false;
+	return true;
+}
+
 static void put_wait(struct text *t)
 {
 	const struct snapshot *snap = t->r->snap;
@@ -25,6 +33,13 @@ static void put_wait(struct text *t)
 
 	if (snap->windows >= SERIES_MIN_WINDOWS)
 		return;
+	if (snap->final && all_ended(snap)) {
+		fprintf(t->to,
+			"too short to compare floors: it ended after %u of at least %u windows; a short INTERVAL, as "
+			"in 100ms, helps\n",
+			snap->windows, SERIES_MIN_WINDOWS);
+		return;
+	}
 	fprintf(t->to, "too early: floors can be compared from the %uth window on, ", SERIES_MIN_WINDOWS);
 	if (snap->final)
 		fprintf(t->to, "trace for at least %s\n", figure__seconds(wait, SERIES_MIN_WINDOWS * snap->interval_s));
