@@ -111,7 +111,7 @@ struct lt_slot {
 	u64 alloc_bytes;
 	u64 filtered; /* allocations outside -z/-Z */
 	u64 vm_children;
-	u64 pad;
+	u64 announced; /* its LT_REC_PROCESS is in the ring or was read from it */
 };
 
 /* What user space changes while tracing, and the two counters that hand out ids. One instance, in the object's .bss. */

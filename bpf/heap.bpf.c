@@ -67,10 +67,8 @@ static __always_inline void count_free(u32 slot, bool tracked)
 		__sync_fetch_and_add(&s->frees_untracked, 1);
 }
 
-static __always_inline void on_free(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 sp,
-				    u64 ret)
+static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret)
 {
-	u64 ptr = argument(ctx, fn->ptr_arg);
 	struct lt_block block;
 	bool tracked;
 
@@ -90,14 +88,13 @@ static __always_inline void on_free(struct pt_regs *ctx, struct task_state *ts, 
 }
 
 /* A call whose return must not be watched: what it returns is lost, what it releases is (most likely) gone. */
-static __always_inline void abandon(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn)
+static __always_inline void abandon(struct task_state *ts, const struct lt_fn *fn, u64 ptr)
 {
-	u64 ptr = fn->op == LT_OP_REALLOC ? argument(ctx, fn->ptr_arg) : 0;
 	struct lt_block old;
 	bool tracked;
 
 	count(LT_CNT_RETURNS_UNSAFE, 1);
-	if (!ptr)
+	if (fn->op != LT_OP_REALLOC || !ptr)
 		return;
 	tracked = !block_take(ts->slot, ptr, &old);
 	if (tracked)
@@ -105,8 +102,8 @@ static __always_inline void abandon(struct pt_regs *ctx, struct task_state *ts, 
 	count_free(ts->slot, tracked);
 }
 
-static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 sp,
-				    u64 ret)
+static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr,
+				    u64 sp, u64 ret)
 {
 	u64 size = requested_size(ctx, fn);
 	bool wanted = size >= cfg_min_size && size <= cfg_max_size;
@@ -122,7 +119,7 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 			return RETURN_UNWANTED;
 	}
 	if (return_would_kill(sp)) {
-		abandon(ctx, ts, fn);
+		abandon(ts, fn, ptr);
 		return RETURN_UNWANTED;
 	}
 	p = pending_push(ts);
@@ -131,7 +128,7 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->size = size;
 	p->slot = ts->slot;
 	p->fn = id;
-	p->ptr = fn->ptr_arg == LT_NO_ARG ? 0 : argument(ctx, fn->ptr_arg);
+	p->ptr = ptr;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
 	p->has_old = fn->op == LT_OP_REALLOC && p->ptr && !block_take(p->slot, p->ptr, &p->old);
 	p->site = wanted ? stack_site(ctx, ts, id, ret) : LT_NO_SLOT;
@@ -144,7 +141,7 @@ static __always_inline int on_entry(struct pt_regs *ctx)
 	u32 id = bpf_get_attach_cookie(ctx);
 	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
 	struct task_state *ts;
-	u64 sp, ret;
+	u64 sp, ret, ptr;
 
 	count_hit();
 	if (!fn || state.frozen)
@@ -154,15 +151,17 @@ static __always_inline int on_entry(struct pt_regs *ctx)
 		return RETURN_UNWANTED;
 	sp = PT_REGS_SP(ctx);
 	ret = return_address(sp);
+	ptr = fn->ptr_arg == LT_NO_ARG ? 0 : argument(ctx, fn->ptr_arg);
+	/* First, as it drops what is stale: also a nested call's return could be taken for that of a call left here. */
+	if (pending_is_tail_jump(ts, fn, id, ptr, sp, ret))
+		return RETURN_UNWANTED;
 	if (called_by_allocator(fn, PT_REGS_IP(ctx), ret))
 		return RETURN_UNWANTED;
-	if (pending_is_tail_jump(ts, id, sp, ret))
-		return RETURN_UNWANTED;
 	if (fn->op == LT_OP_FREE) {
-		on_free(ctx, ts, fn, id, sp, ret);
+		on_free(ts, id, ptr, sp, ret);
 		return RETURN_UNWANTED;
 	}
-	return on_alloc(ctx, ts, fn, id, sp, ret);
+	return on_alloc(ctx, ts, fn, id, ptr, sp, ret);
 }
 
 static __always_inline void alloc_failed(const struct pending *p)
@@ -267,6 +266,7 @@ static __always_inline int on_return(struct pt_regs *ctx)
 SEC("?uprobe")
 int on_session(struct pt_regs *ctx)
 {
+	refuse_private_stack(ctx);
 	if (PT_REGS_IP(ctx) == bpf_get_func_ip(ctx))
 		return on_entry(ctx);
 	return on_return(ctx);
@@ -275,6 +275,7 @@ int on_session(struct pt_regs *ctx)
 SEC("?uprobe")
 int on_enter(struct pt_regs *ctx)
 {
+	refuse_private_stack(ctx);
 	on_entry(ctx);
 	return 0;
 }
@@ -282,5 +283,6 @@ int on_enter(struct pt_regs *ctx)
 SEC("?uretprobe")
 int on_leave(struct pt_regs *ctx)
 {
+	refuse_private_stack(ctx);
 	return on_return(ctx);
 }

@@ -31,12 +31,27 @@ static __noinline u32 current_pid(void)
 	return 0;
 }
 
-static __always_inline void send_process(u32 type, u32 slot, u32 pid)
+static __always_inline long send_process(u32 type, u32 slot, u32 pid)
 {
 	struct lt_rec_process rec = {.type = type, .slot = slot, .pid = pid, .time_ns = bpf_ktime_get_ns()};
 
-	if (bpf_ringbuf_output(&ring, &rec, sizeof(rec), BPF_RB_FORCE_WAKEUP))
+	long err = bpf_ringbuf_output(&ring, &rec, sizeof(rec), BPF_RB_FORCE_WAKEUP);
+
+	if (err)
 		count(LT_CNT_RECORDS_DROPPED, 1);
+	return err;
+}
+
+/*
+ * User space must hear of a slot before it hears of a stack in it. The thread that made the slot may be preempted
+ * before it has said so, and then the next one does: user space ignores the second.
+ */
+static __always_inline void slot_announce(u32 slot)
+{
+	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
+
+	if (s && !s->announced && !send_process(LT_REC_PROCESS, slot, current_pid()))
+		s->announced = 1;
 }
 
 static __always_inline void slot_key__init(struct slot_key *key, struct task_struct *task)
@@ -54,8 +69,11 @@ static __noinline u32 slot_assign(struct task_struct *task)
 
 	slot_key__init(&key, task);
 	known = bpf_map_lookup_elem(&slot_ids, &key);
-	if (known)
-		return *known;
+	if (known) {
+		slot = *known;
+		slot_announce(slot);
+		return slot;
+	}
 	if (state.next_slot >= LT_MAX_SLOTS)
 		return LT_NO_SLOT;
 	slot = __sync_fetch_and_add(&state.next_slot, 1);
@@ -64,9 +82,11 @@ static __noinline u32 slot_assign(struct task_struct *task)
 	/* Two threads may come here at once: the loser's number stays unused. */
 	if (bpf_map_update_elem(&slot_ids, &key, &slot, BPF_NOEXIST)) {
 		known = bpf_map_lookup_elem(&slot_ids, &key);
-		return known ? *known : LT_NO_SLOT;
+		if (!known)
+			return LT_NO_SLOT;
+		slot = *known;
 	}
-	send_process(LT_REC_PROCESS, slot, current_pid());
+	slot_announce(slot);
 	return slot;
 }
 

@@ -8,6 +8,7 @@ const volatile u32 cfg_max_sites = 1;
 const volatile u64 cfg_min_size = 0;
 const volatile u64 cfg_max_size = ~0ull;
 const volatile u32 cfg_pidns = 0;
+const volatile bool cfg_never = false;
 
 /* Ids by BPF, windows and birth slots by user space. */
 struct lt_state state = {};
@@ -47,3 +48,6 @@ struct map_hits hits SEC(".maps");
 
 /* Records to user space: each new stack once, and the life of processes. 4 MiB: about 4000 stacks of full depth. */
 struct map_ring ring SEC(".maps");
+
+/* Always empty, see refuse_private_stack(). */
+struct map_no_programs no_programs SEC(".maps");

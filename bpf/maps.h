@@ -14,6 +14,7 @@
 extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
 extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
 extern const volatile u64 cfg_max_size;	 /* -Z: larger ones neither */
+extern const volatile bool cfg_never;	 /* false; the compiler must not know */
 extern const volatile u32 cfg_pidns;	 /* inode number of the tracer's pid namespace, in which pids are reported */
 
 extern struct lt_state state;
@@ -141,6 +142,13 @@ struct map_hits {
 	__type(value, u64);
 };
 
+struct map_no_programs {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u32);
+};
+
 struct map_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 4 << 20);
@@ -158,6 +166,19 @@ extern struct map_modules modules SEC(".maps");
 extern struct map_counters counters SEC(".maps");
 extern struct map_hits hits SEC(".maps");
 extern struct map_ring ring SEC(".maps");
+extern struct map_no_programs no_programs SEC(".maps");
+
+/*
+ * Linux 6.13 and later give a program of this type one stack for each CPU (a76ab5731e32), as if it could not be
+ * preempted. A uprobe program can be, and then two threads overwrite each other's variables and pointers: the kernel
+ * crashes. A program with a tail call keeps the kernel's own stack; the verifier drops this one, which is never made.
+ * Must be in each main program, not in a subprogram.
+ */
+static __always_inline void refuse_private_stack(void *ctx)
+{
+	if (cfg_never)
+		bpf_tail_call(ctx, &no_programs, 0);
+}
 
 static __always_inline void count(u32 counter, u64 n)
 {

@@ -94,19 +94,27 @@ static __always_inline void pending_drop(struct pending *p)
 	p->has_old = 0;
 }
 
-/* True when this call is the tail jump of a pending one, which counts it already. Drops stale entries on the way. */
-static __always_inline bool pending_is_tail_jump(struct task_state *ts, u32 fn, u64 sp, u64 ret)
+/*
+ * True when this call is the tail jump of a pending one, which counts it already. A function that releases is jumped to
+ * with the same pointer only: a free() where a realloc() was left by a long jump is another call, of the same callback.
+ * What is stale is dropped on the way.
+ */
+static __always_inline bool pending_is_tail_jump(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr, u64 sp,
+						 u64 ret)
 {
-	bool tail = false;
+	bool releases = fn->op == LT_OP_FREE || fn->op == LT_OP_REALLOC, tail = false;
 	int i;
 
 #pragma unroll
 	for (i = 0; i < LT_PENDING; i++) {
 		struct pending *p = &ts->pending[i];
+		struct evicted *e = &ts->evicted[i];
 
+		if (e->sp == sp && e->fn == id)
+			e->used = 0;
 		if (!p->used || p->sp != sp)
 			continue;
-		if (p->fn != fn && p->ret == ret)
+		if (p->fn != id && p->ret == ret && (!releases || p->ptr == ptr))
 			tail = true;
 		else
 			pending_drop(p);
@@ -114,11 +122,29 @@ static __always_inline bool pending_is_tail_jump(struct task_state *ts, u32 fn, 
 	return tail;
 }
 
+/* Remember that this entry makes room for another. Should all be taken, the return of an earlier one goes uncounted. */
+static __always_inline void pending_evict(struct task_state *ts, struct pending *p)
+{
+	struct evicted *e = &ts->evicted[p->seq & (LT_PENDING - 1)];
+	int i;
+
+#pragma unroll
+	for (i = 0; i < LT_PENDING; i++) {
+		if (!ts->evicted[i].used) {
+			e = &ts->evicted[i];
+			break;
+		}
+	}
+	e->sp = p->sp;
+	e->fn = p->fn;
+	e->used = 1;
+	pending_drop(p);
+}
+
 /* A free entry for a new call; the oldest one makes room if all are taken, and is remembered as evicted. */
 static __always_inline struct pending *pending_push(struct task_state *ts)
 {
 	struct pending *oldest = &ts->pending[0];
-	struct evicted *e;
 	int i;
 
 #pragma unroll
@@ -132,13 +158,8 @@ static __always_inline struct pending *pending_push(struct task_state *ts)
 		if ((s32)(p->seq - oldest->seq) < 0)
 			oldest = p;
 	}
-	if (oldest->used) {
-		e = &ts->evicted[oldest->seq & (LT_PENDING - 1)];
-		e->sp = oldest->sp;
-		e->fn = oldest->fn;
-		e->used = 1;
-		pending_drop(oldest);
-	}
+	if (oldest->used)
+		pending_evict(ts, oldest);
 	oldest->seq = ts->seq++;
 	return oldest;
 }

@@ -9,15 +9,21 @@
 
 #define FLOOR_TRIES 4
 
+/* Longer than any thread is kept from running between two loads, and still few of all window numbers. */
+#define WINDOWS_SLEPT 1024
+
 static __always_inline struct lt_site *site_get(u32 id)
 {
 	return bpf_map_lookup_elem(&sites, &id);
 }
 
-/* Window numbers are LT_WINDOW_MAX wide and wrap around. */
+/*
+ * Is a, as stored with a floor, a window after b? Numbers wrap around, 0 is none, and a site may have been idle for any
+ * time: only what is just ahead is later.
+ */
 static __always_inline bool window_is_later(u32 a, u32 b)
 {
-	return a != b && ((a - b) & LT_WINDOW_MAX) < LT_WINDOW_MAX / 2;
+	return a && a != b && ((a - b) & LT_WINDOW_MAX) < WINDOWS_SLEPT;
 }
 
 /*
@@ -47,12 +53,12 @@ static __always_inline void site_floor(struct lt_site *site, s64 low)
 	count(LT_CNT_FLOORS_MISSED, 1);
 }
 
-static __always_inline void site_birth(struct lt_site *site, u32 birth, s64 bytes, s64 blocks)
+static __always_inline void site_birth(struct lt_site *site, u32 birth, s64 bytes, s64 n)
 {
 	u32 counter = state.birth_counter[birth & (LT_BIRTH_SLOTS - 1)] & (LT_BIRTH_COUNTERS - 1);
 
 	__sync_fetch_and_add(&site->birth_bytes[counter], bytes);
-	__sync_fetch_and_add(&site->birth_blocks[counter], blocks);
+	__sync_fetch_and_add(&site->birth_blocks[counter], n);
 }
 
 /* A block came into being. */

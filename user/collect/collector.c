@@ -18,7 +18,11 @@ static void image_ends(struct image *img, enum image_end end, uint64_t time_ns)
 static void on_process(struct collector *c, const struct lt_rec_process *rec)
 {
 	struct image *img = images__running(c->images, (pid_t)rec->pid);
+	unsigned int index;
 
+	/* Two threads may announce the same slot. */
+	if (images__by_slot(c->images, rec->slot, &index))
+		return;
 	if (img && img->slot != LT_NO_SLOT) {
 		image_ends(img, IMAGE_EXECED, rec->time_ns);
 		collector__purge(c, img->slot);
