@@ -9,11 +9,17 @@
 #include "base/clock.h"
 #include "base/vec.h"
 
+/* Live bytes of an address space at the ends of the windows in which it ran, and their slope. */
+struct image_series {
+	struct floor_series live;
+	double growth_bytes_per_s;
+};
+
 struct accountant {
 	struct account_options options;
 	struct snapshot snap;
 	VEC(struct floor_series *) sites; /* by site id; NULL: not seen yet */
-	VEC(struct floor_series) images;  /* live bytes at the ends of windows, by image */
+	VEC(struct image_series) images;
 	VEC(struct site) out_sites;
 	VEC(struct process) out_processes;
 	double ends[SNAPSHOT_FLOORS]; /* of the last windows, seconds of the trace */
@@ -143,10 +149,22 @@ static void describe(const struct accountant *a, const struct image_reading *in,
 	p->rss_bytes = in->rss_bytes;
 }
 
+static struct image_series *image_series_of(struct accountant *a, unsigned int image)
+{
+	while (a->images.n <= image) {
+		struct image_series *fresh = vec__add(&a->images);
+
+		if (!fresh)
+			return NULL;
+		fresh->growth_bytes_per_s = NAN;
+	}
+	return &a->images.at[image];
+}
+
 /* Processes with the sums of their sites; must come after the sites. */
 static int add_processes(struct accountant *a, const struct reading *r)
 {
-	struct floor_series *series;
+	struct image_series *series;
 	struct process *p;
 	struct site *s;
 	unsigned int i;
@@ -154,7 +172,7 @@ static int add_processes(struct accountant *a, const struct reading *r)
 	a->out_processes.n = 0;
 	for (i = 0; i < r->n_images; i++) {
 		p = vec__add(&a->out_processes);
-		if (!p || (a->images.n <= i && !vec__add(&a->images)))
+		if (!p)
 			return -ENOMEM;
 		describe(a, &r->images[i], p);
 	}
@@ -165,10 +183,15 @@ static int add_processes(struct accountant *a, const struct reading *r)
 	}
 	for (i = 0; i < r->n_images; i++) {
 		p = &a->out_processes.at[i];
-		series = &a->images.at[i];
-		if (r->window_ended && p->end == PROCESS_RUNS)
-			floor_series__add(series, p->live_bytes > 0 ? (uint64_t)p->live_bytes : 0);
-		p->growth_bytes_per_s = floor_series__slope(series, a->ends, a->n_ends);
+		series = image_series_of(a, i);
+		if (!series)
+			return -ENOMEM;
+		/* Later windows end at other distances: the slope of one that has ended is not to be taken again. */
+		if (r->window_ended && p->end == PROCESS_RUNS) {
+			floor_series__add(&series->live, p->live_bytes > 0 ? (uint64_t)p->live_bytes : 0);
+			series->growth_bytes_per_s = floor_series__slope(&series->live, a->ends, a->n_ends);
+		}
+		p->growth_bytes_per_s = series->growth_bytes_per_s;
 	}
 	return 0;
 }

@@ -3,7 +3,8 @@
  * birth: which birth slots there are, how long they last, and which of a site's 16 counters each one uses.
  *
  * A slot starts as one window. When the counters run out, neighbours are merged in pairs and new slots become twice as
- * long, so 16 counters cover a trace of any length, and ages stay exact to about an eighth of it:
+ * long, so 16 counters cover a trace of any length, and ages stay exact to a seventh of it (right after a merge; to a
+ * fourteenth right before one):
  *
  *	windows   1  2  3  4  5  6  7  8  9 10 11 12 13 14 15
  *	counters  0  1  2  3  4  5  6  7  8  9 10 11 12 13 14      (full)

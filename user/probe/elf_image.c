@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "probe/elf_image.h"
 #include "select/module.h"
+#include "select/untrusted_elf.h"
+
+#define CHUNK	 65536
+#define MAX_CODE (64u << 20) /* searched for calls; glibc has 2 MiB */
 
 struct elf_image {
 	Elf *elf;
+	int fd; /* the module's */
 	size_t n_phdrs;
+	unsigned char chunk[CHUNK];
 };
 
 struct elf_image *elf_image__open(const struct module *m, int *err)
@@ -27,9 +32,8 @@ struct elf_image *elf_image__open(const struct module *m, int *err)
 		*err = -ENOMEM;
 		return NULL;
 	}
-	elf_version(EV_CURRENT);
-	/* Read, not mapped: whoever truncates a mapped file kills us with SIGBUS. */
-	img->elf = elf_begin(m->fd, ELF_C_READ, NULL);
+	img->fd = m->fd;
+	img->elf = untrusted_elf__begin(m->fd);
 	if (!img->elf || gelf_getclass(img->elf) != ELFCLASS64 || !gelf_getehdr(img->elf, &eh) ||
 	    eh.e_machine != EM_X86_64 || elf_getphdrnum(img->elf, &img->n_phdrs)) {
 		*err = -ENOEXEC;
@@ -47,33 +51,37 @@ void elf_image__close(struct elf_image *img)
 	free(img);
 }
 
-static int each_in_table(struct elf_image *img, uint32_t type, int (*fn)(const struct elf_fn *f, void *ctx), void *ctx)
+/* The first section of this type; a file has at most one of those that are asked for. */
+static Elf_Data *find_section(struct elf_image *img, uint32_t type, GElf_Shdr *sh)
 {
 	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(img->elf, scn))) {
+		if (gelf_getshdr(scn, sh) && sh->sh_type == type)
+			return untrusted_elf__data(scn, sh);
+	}
+	return NULL;
+}
+
+static int each_in_table(struct elf_image *img, uint32_t type, int (*fn)(const struct elf_fn *f, void *ctx), void *ctx)
+{
+	struct elf_strings names;
 	GElf_Shdr sh;
+	Elf_Data *data = find_section(img, type, &sh);
 	GElf_Sym sym;
-	int ret = 0;
+	int ret = 0, i;
 
-	while (!ret && (scn = elf_nextscn(img->elf, scn))) {
-		Elf_Data *data;
-		size_t i, n;
+	if (!data || sh.sh_entsize != sizeof(Elf64_Sym))
+		return 0;
+	names = untrusted_elf__strings(img->elf, sh.sh_link);
+	for (i = 0; !ret && gelf_getsym(data, i, &sym); i++) {
+		struct elf_fn f = {.vaddr = sym.st_value, .size = sym.st_size};
 
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != type || !sh.sh_entsize)
+		if (GELF_ST_TYPE(sym.st_info) != STT_FUNC || sym.st_shndx == SHN_UNDEF || !sym.st_value)
 			continue;
-		data = elf_getdata(scn, NULL);
-		n = data ? data->d_size / sh.sh_entsize : 0;
-		for (i = 0; i < n && !ret; i++) {
-			struct elf_fn f;
-
-			if (!gelf_getsym(data, (int)i, &sym) || GELF_ST_TYPE(sym.st_info) != STT_FUNC ||
-			    sym.st_shndx == SHN_UNDEF || !sym.st_value)
-				continue;
-			f.name = elf_strptr(img->elf, sh.sh_link, sym.st_name);
-			f.vaddr = sym.st_value;
-			f.size = sym.st_size;
-			if (f.name && *f.name)
-				ret = fn(&f, ctx);
-		}
+		f.name = elf_strings__at(&names, sym.st_name);
+		if (*f.name)
+			ret = fn(&f, ctx);
 	}
 	return ret;
 }
@@ -87,21 +95,17 @@ int elf_image__each_function(struct elf_image *img, int (*fn)(const struct elf_f
 
 const char *elf_image__soname(struct elf_image *img)
 {
-	Elf_Scn *scn = NULL;
+	struct elf_strings names;
 	GElf_Shdr sh;
+	Elf_Data *data = find_section(img, SHT_DYNAMIC, &sh);
 	GElf_Dyn dyn;
 	int i;
 
-	while ((scn = elf_nextscn(img->elf, scn))) {
-		Elf_Data *data;
-
-		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_DYNAMIC)
+	for (i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+		if (dyn.d_tag != DT_SONAME)
 			continue;
-		data = elf_getdata(scn, NULL);
-		for (i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
-			if (dyn.d_tag == DT_SONAME)
-				return elf_strptr(img->elf, sh.sh_link, dyn.d_un.d_val);
-		}
+		names = untrusted_elf__strings(img->elf, sh.sh_link);
+		return elf_strings__at(&names, dyn.d_un.d_val);
 	}
 	return NULL;
 }
@@ -139,27 +143,41 @@ int elf_image__file_offset(struct elf_image *img, uint64_t vaddr, uint64_t *offs
 	return -ENOENT;
 }
 
+/* Call fn for each call of target in these bytes, the first of which has this address. */
+static void scan(const unsigned char *bytes, size_t n, uint64_t address, uint64_t target,
+		 void (*fn)(uint64_t ret, void *ctx), void *ctx)
+{
+	const unsigned char *p = bytes, *end = bytes + n - 4;
+
+	for (; p < end && (p = memchr(p, 0xe8, (size_t)(end - p))); p++) {
+		uint64_t ret = address + (uint64_t)(p - bytes) + 5;
+		int32_t rel;
+
+		memcpy(&rel, p + 1, sizeof(rel));
+		if (ret + (uint64_t)(int64_t)rel == target)
+			fn(ret, ctx);
+	}
+}
+
 void elf_image__each_call(struct elf_image *img, uint64_t target, void (*fn)(uint64_t ret, void *ctx), void *ctx)
 {
-	size_t i, file_size = 0;
-	const char *file = elf_rawfile(img->elf, &file_size);
+	uint64_t at, left = MAX_CODE;
 	GElf_Phdr ph;
+	size_t i, n;
+	ssize_t got;
 
-	for (i = 0; file && i < img->n_phdrs; i++) {
-		const unsigned char *p, *end;
-
-		if (!segment(img, i, &ph) || ph.p_type != PT_LOAD || !(ph.p_flags & PF_X) || ph.p_offset > file_size ||
-		    ph.p_filesz > file_size - ph.p_offset || ph.p_filesz < 5)
+	for (i = 0; i < img->n_phdrs; i++) {
+		if (!segment(img, i, &ph) || ph.p_type != PT_LOAD || !(ph.p_flags & PF_X))
 			continue;
-		p = (const unsigned char *)file + ph.p_offset;
-		end = p + ph.p_filesz - 4;
-		for (; p < end && (p = memchr(p, 0xe8, (size_t)(end - p))); p++) {
-			uint64_t ret = ph.p_vaddr + (uint64_t)(p - ((const unsigned char *)file + ph.p_offset)) + 5;
-			int32_t rel;
-
-			memcpy(&rel, p + 1, sizeof(rel));
-			if (ret + (uint64_t)(int64_t)rel == target)
-				fn(ret, ctx);
+		/* A call may begin in the last 4 bytes of a chunk: they are the first of the next one. */
+		for (at = 0; at < ph.p_filesz && left; at += (uint64_t)got - 4) {
+			n = ph.p_filesz - at < CHUNK ? ph.p_filesz - at : CHUNK;
+			n = n < left ? n : left;
+			got = pread(img->fd, img->chunk, n, (off_t)(ph.p_offset + at));
+			if (got < 5)
+				break;
+			scan(img->chunk, (size_t)got, ph.p_vaddr + at, target, fn, ctx);
+			left -= (uint64_t)got - 4;
 		}
 	}
 }

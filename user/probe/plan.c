@@ -6,6 +6,9 @@
 #include "probe/elf_image.h"
 #include "probe/plan.h"
 
+/* Before neighbours are joined; many more than any libc has. */
+#define MAX_INTERNAL 4096
+
 /* What a pass over the symbols of a module found. */
 struct survey {
 	struct plan *plan;
@@ -18,14 +21,19 @@ struct survey {
 static const char *const internal_names[] = {"__malloc_arena_thread_freeres", "tcache_thread_shutdown",
 					     "__libc_thread_freeres"};
 
-static int add_internal(struct survey *s, uint64_t start, uint64_t end)
+static int add_internal(struct survey *s, uint64_t start, uint64_t size)
 {
-	struct lt_range *r = vec__add(&s->internal);
+	struct lt_range *r;
 
+	if (!size || start + size < start)
+		return 0;
+	if (s->internal.n == MAX_INTERNAL)
+		return s->err = -E2BIG;
+	r = vec__add(&s->internal);
 	if (!r)
 		return s->err = -ENOMEM;
 	r->start = start;
-	r->end = end;
+	r->end = start + size;
 	return 0;
 }
 
@@ -46,13 +54,15 @@ static int add_function(struct survey *s, const struct family_fn *fn, const stru
 			known->fn = fn;
 		return 0;
 	}
+	if (s->plan->fns.n == LT_MAX_FUNCTIONS)
+		return s->err = -E2BIG;
 	known = vec__add(&s->plan->fns);
 	if (!known)
 		return s->err = -ENOMEM;
 	known->fn = fn;
 	known->vaddr = f->vaddr;
 	known->size = f->size;
-	return add_internal(s, f->vaddr, f->vaddr + f->size);
+	return add_internal(s, f->vaddr, f->size);
 }
 
 static int survey_function(const struct elf_fn *f, void *ctx)
@@ -70,7 +80,7 @@ static int survey_function(const struct elf_fn *f, void *ctx)
 		return add_function(s, fn, f);
 	for (i = 0; i < sizeof(internal_names) / sizeof(internal_names[0]); i++) {
 		if (!strcmp(f->name, internal_names[i]))
-			return add_internal(s, f->vaddr, f->vaddr + f->size);
+			return add_internal(s, f->vaddr, f->size);
 	}
 	return 0;
 }
@@ -78,7 +88,7 @@ static int survey_function(const struct elf_fn *f, void *ctx)
 static void add_internal_call(uint64_t ret, void *ctx)
 {
 	/* A uprobe sees the return address: the range is that one address. */
-	add_internal(ctx, ret, ret + 1);
+	add_internal(ctx, ret, 1);
 }
 
 /*
@@ -108,7 +118,8 @@ static int fill_internal(struct survey *s)
 	struct lt_module *out = &s->plan->internal;
 	struct lt_range *r;
 
-	qsort(s->internal.at, s->internal.n, sizeof(*s->internal.at), compare_ranges);
+	if (s->internal.n)
+		qsort(s->internal.at, s->internal.n, sizeof(*s->internal.at), compare_ranges);
 	vec__each (&s->internal, r) {
 		struct lt_range *last = out->n ? &out->ranges[out->n - 1] : NULL;
 
@@ -134,12 +145,11 @@ static int compare_fns(const void *a, const void *b)
 static int resolve_offsets(struct plan *p, struct elf_image *img)
 {
 	struct planned_fn *f;
-	int err;
 
 	vec__each (&p->fns, f) {
-		err = elf_image__file_offset(img, f->vaddr, &f->offset);
-		if (err)
-			return err;
+		/* Not -ENOENT, which means that there is no allocator. */
+		if (elf_image__file_offset(img, f->vaddr, &f->offset))
+			return -EINVAL;
 	}
 	/* The table names what releases first. Attached first, too: a block whose birth is seen is seen to go. */
 	qsort(p->fns.at, p->fns.n, sizeof(*p->fns.at), compare_fns);
@@ -168,6 +178,16 @@ static int check_family(struct survey *s, struct elf_image *img, struct err *e)
 	return err__set(e, -ENOTSUP, "%s brings an allocator of its own; only libc's is hooked so far", name);
 }
 
+static int finish(struct survey *s, struct elf_image *img)
+{
+	int err;
+
+	if (!s->err)
+		survey_internal_calls(s, img);
+	err = s->err ? s->err : fill_internal(s);
+	return err ? err : resolve_offsets(s->plan, img);
+}
+
 int plan__make(struct plan *p, const struct module *m, struct err *e)
 {
 	struct survey s = {.plan = p};
@@ -181,13 +201,10 @@ int plan__make(struct plan *p, const struct module *m, struct err *e)
 	if (!img)
 		return err == -ENOEXEC ? -ENOENT : err__set(e, err, "cannot read %s: %s", m->path, strerror(-err));
 	elf_image__each_function(img, survey_function, &s);
-	err = s.err ? s.err : check_family(&s, img, e);
+	err = s.err ? 0 : check_family(&s, img, e);
 	if (err)
 		goto out;
-	survey_internal_calls(&s, img);
-	err = s.err ? s.err : fill_internal(&s);
-	if (!err)
-		err = resolve_offsets(p, img);
+	err = finish(&s, img);
 	if (err)
 		err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
 out:

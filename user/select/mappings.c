@@ -12,6 +12,9 @@
 
 #include "base/cleanup.h"
 #include "select/mappings.h"
+#include "select/untrusted_elf.h"
+
+#define MAX_NOTES (1 << 20)
 
 struct module_table {
 	VEC(struct module *) list;
@@ -19,7 +22,6 @@ struct module_table {
 
 struct module_table *module_table__new(void)
 {
-	elf_version(EV_CURRENT);
 	return calloc(1, sizeof(struct module_table));
 }
 
@@ -55,11 +57,37 @@ char *module__build_id_hex(const struct module *m, char *buf, size_t size)
 	return buf;
 }
 
+bool module__strip_deleted(char *path)
+{
+	static const char suffix[] = " (deleted)";
+	size_t len = strlen(path), n = sizeof(suffix) - 1;
+
+	if (len < n || strcmp(path + len - n, suffix))
+		return false;
+	path[len - n] = '\0';
+	return true;
+}
+
 const char *module__name(const struct module *m)
 {
 	const char *slash = strrchr(m->path, '/');
 
 	return slash ? slash + 1 : m->path;
+}
+
+/* libelf reads notes whole, and a sparse file may claim any size for them. */
+static bool notes_are_small(Elf *elf)
+{
+	GElf_Phdr ph;
+	size_t i, n;
+
+	if (elf_getphdrnum(elf, &n))
+		return false;
+	for (i = 0; i < n; i++) {
+		if (gelf_getphdr(elf, (int)i, &ph) && ph.p_type == PT_NOTE && ph.p_filesz > MAX_NOTES)
+			return false;
+	}
+	return true;
 }
 
 static void read_build_id(struct module *m)
@@ -68,8 +96,8 @@ static void read_build_id(struct module *m)
 	ssize_t len;
 	Elf *elf;
 
-	elf = elf_begin(m->fd, ELF_C_READ_MMAP, NULL);
-	len = elf ? dwelf_elf_gnu_build_id(elf, &id) : 0;
+	elf = untrusted_elf__begin(m->fd);
+	len = elf && notes_are_small(elf) ? dwelf_elf_gnu_build_id(elf, &id) : 0;
 	if (len > 0 && len <= BUILD_ID_MAX) {
 		memcpy(m->build_id, id, (size_t)len);
 		m->build_id_len = (size_t)len;
@@ -127,7 +155,7 @@ static char *unescape_path(const char *text)
 static struct module *module__new(pid_t pid, const struct mapping *at, const char *path, dev_t dev, ino_t ino)
 {
 	struct module *m = calloc(1, sizeof(*m));
-	char root[64], *deleted;
+	char root[64];
 
 	if (!m)
 		return NULL;
@@ -137,11 +165,7 @@ static struct module *module__new(pid_t pid, const struct mapping *at, const cha
 		free(m);
 		return NULL;
 	}
-	deleted = strstr(m->path, " (deleted)");
-	if (deleted && !deleted[10]) {
-		*deleted = '\0';
-		m->deleted = true;
-	}
+	m->deleted = module__strip_deleted(m->path);
 	m->pid = pid;
 	m->map_dev = dev;
 	m->map_ino = ino;

@@ -31,5 +31,8 @@ struct module {
 /* The build-id as lower-case hex into buf[size]; empty string when there is none. Returns buf. */
 char *module__build_id_hex(const struct module *m, char *buf, size_t size);
 
+/* Cut off the " (deleted)" that the kernel appends to the path of a file without a name. True if it was there. */
+bool module__strip_deleted(char *path);
+
 /* The last component of path. Never NULL. */
 const char *module__name(const struct module *m);

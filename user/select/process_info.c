@@ -8,6 +8,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "select/module.h"
 #include "select/process_info.h"
 
 #define PF_KTHREAD 0x00200000 /* include/linux/sched.h; shown in field 9 of /proc/PID/stat (proc_pid_stat(5)) */
@@ -89,7 +90,6 @@ int process_info__read(pid_t pid, struct process_info *info)
 char *process_info__exe(pid_t pid)
 {
 	char path[64], link[4096];
-	char *end;
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
@@ -97,9 +97,7 @@ char *process_info__exe(pid_t pid)
 	if (n < 0)
 		return NULL;
 	link[n] = '\0';
-	end = strstr(link, " (deleted)");
-	if (end && !end[10])
-		*end = '\0';
+	module__strip_deleted(link);
 	return text__safe_dup(link);
 }
 

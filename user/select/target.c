@@ -14,6 +14,7 @@
 #include "base/units.h"
 #include "select/process_info.h"
 #include "select/target.h"
+#include "select/untrusted_elf.h"
 
 static int add_pid(struct targets *t, pid_t pid)
 {
@@ -57,19 +58,18 @@ int targets__parse(struct targets *t, const char *text, struct err *e)
 /* A Go binary carries the section .go.buildinfo (Go 1.13 on, also when stripped) or a note of its build id. */
 static bool is_go(Elf *elf)
 {
+	struct elf_strings names;
 	Elf_Scn *scn = NULL;
-	size_t names;
+	size_t index;
 	GElf_Shdr sh;
 
-	if (elf_getshdrstrndx(elf, &names))
+	if (elf_getshdrstrndx(elf, &index))
 		return false;
+	names = untrusted_elf__strings(elf, index);
 	while ((scn = elf_nextscn(elf, scn))) {
-		const char *name;
+		const char *name = gelf_getshdr(scn, &sh) ? elf_strings__at(&names, sh.sh_name) : "";
 
-		if (!gelf_getshdr(scn, &sh))
-			continue;
-		name = elf_strptr(elf, names, sh.sh_name);
-		if (name && (!strcmp(name, ".go.buildinfo") || !strcmp(name, ".note.go.buildid")))
+		if (!strcmp(name, ".go.buildinfo") || !strcmp(name, ".note.go.buildid"))
 			return true;
 	}
 	return false;
@@ -92,8 +92,7 @@ static int check_program(pid_t pid, struct err *e)
 			e, -errno,
 			"not permitted to look at process %d (%s): CAP_SYS_PTRACE is missing; run as root (sudo)", pid,
 			strerror(errno));
-	elf_version(EV_CURRENT);
-	elf = elf_begin(fd, ELF_C_READ, NULL);
+	elf = untrusted_elf__begin(fd);
 	if (elf && gelf_getclass(elf) == ELFCLASS32)
 		err = err__set(
 			e, -ENOTSUP,

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include "host_calls.h"
+#include "heap.bpf.c"
+
+#define NO LT_NO_ARG
+
+enum host_path host_path, host_session = HOST_SESSION, host_two = HOST_TWO;
+
+static const struct lt_fn table[FN_COUNT] = {
+	[FN_FREE] = {.op = LT_OP_FREE, .size_arg = NO, .count_arg = NO, .ptr_arg = 0},
+	[FN_FREE_SIZED] = {.op = LT_OP_FREE, .size_arg = NO, .count_arg = NO, .ptr_arg = 0},
+	[FN_REALLOC] = {.op = LT_OP_REALLOC, .size_arg = 1, .count_arg = NO, .ptr_arg = 0, .realloc_zero_frees = 1},
+	[FN_REALLOCARRAY] = {.op = LT_OP_REALLOC, .size_arg = 2, .count_arg = 1, .ptr_arg = 0, .realloc_zero_frees = 1},
+	[FN_MALLOC] = {.op = LT_OP_ALLOC, .size_arg = 0, .count_arg = NO, .ptr_arg = NO},
+	[FN_CALLOC] = {.op = LT_OP_ALLOC, .size_arg = 1, .count_arg = 0, .ptr_arg = NO},
+	[FN_POSIX_MEMALIGN] = {.op = LT_OP_ALLOC_PTR, .size_arg = 2, .count_arg = NO, .ptr_arg = 0},
+	[FN_ALIGNED_ALLOC] = {.op = LT_OP_ALLOC, .size_arg = 1, .count_arg = NO, .ptr_arg = NO},
+	[FN_REALLOC_KEEPS] = {.op = LT_OP_REALLOC, .size_arg = 1, .count_arg = NO, .ptr_arg = 0},
+};
+
+static u64 vaddr_of(enum host_fn fn)
+{
+	return 0x1000 * ((u64)fn + 1);
+}
+
+void host__start_calls(u32 max_blocks, u32 max_sites)
+{
+	struct lt_module *m;
+	u32 i;
+
+	host__start(max_blocks, max_sites);
+	m = host__module(0);
+	m->n = FN_COUNT;
+	for (i = 0; i < FN_COUNT; i++) {
+		struct lt_fn fn = table[i];
+
+		fn.vaddr = vaddr_of(i);
+		host__set_fn(i, &fn);
+		m->ranges[i] = (struct lt_range){fn.vaddr, fn.vaddr + 0x100};
+	}
+}
+
+/* arch_uretprobe_is_alive(): of a call, only what waits above it is; where two calls share a word, that one is, too. */
+static void forget_dead(struct host_thread *t, u64 sp, bool chained)
+{
+	while (t->n_instances) {
+		u64 stack = t->instances[t->n_instances - 1].stack;
+
+		if (chained ? sp <= stack : sp < stack)
+			return;
+		host__pop_instance(t);
+	}
+}
+
+/* prepare_uretprobe() */
+static void prepare_return(enum host_fn fn, u64 sp)
+{
+	struct host_thread *t = host.current;
+	u64 orig = host__peek(sp);
+	bool chained = orig == HOST_TRAMPOLINE;
+
+	host__poke(sp, HOST_TRAMPOLINE);
+	forget_dead(t, sp, chained);
+	if (chained) {
+		assert_true(t->n_instances);
+		orig = t->instances[t->n_instances - 1].orig_ret_vaddr;
+	}
+	host__push_instance(t, fn, sp, orig);
+}
+
+void host__jump(enum host_fn fn, u64 sp, struct host_args args)
+{
+	struct pt_regs regs = {.sp = sp, .di = args.at[0], .si = args.at[1], .dx = args.at[2]};
+	bool unwanted;
+
+	regs.ip = host.func_ip = HOST_LOAD_BIAS + vaddr_of(fn);
+	host.cookie = fn;
+	if (host_path == HOST_SESSION) {
+		unwanted = on_session(&regs);
+	} else {
+		on_enter(&regs);
+		unwanted = table[fn].op == LT_OP_FREE; /* the only ones without a return probe */
+	}
+	if (!unwanted)
+		prepare_return(fn, sp);
+}
+
+void host__call(enum host_fn fn, u64 sp, u64 ret, struct host_args args)
+{
+	host__poke(sp, ret);
+	host__jump(fn, sp, args);
+}
+
+/* handle_trampoline() */
+void host__return(u64 sp, u64 result)
+{
+	struct pt_regs regs = {.sp = sp + 8, .ax = result};
+	struct host_thread *t = host.current;
+
+	if (host__peek(sp) != HOST_TRAMPOLINE)
+		return;
+	while (t->n_instances && t->instances[t->n_instances - 1].stack < sp)
+		host__pop_instance(t);
+	/* A forgotten return probe would send the target into nothing. */
+	assert_true(t->n_instances && t->instances[t->n_instances - 1].stack == sp);
+	while (t->n_instances && t->instances[t->n_instances - 1].stack == sp) {
+		unsigned int top = t->n_instances - 1;
+
+		regs.ip = t->instances[top].orig_ret_vaddr;
+		host.cookie = t->instance_fn[top];
+		host.func_ip = HOST_LOAD_BIAS + vaddr_of(t->instance_fn[top]);
+		host__pop_instance(t);
+		if (host_path == HOST_SESSION)
+			on_session(&regs);
+		else
+			on_leave(&regs);
+	}
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * host_calls: the handlers of bpf/heap.bpf.c, driven as the kernel's uprobes drive them: return addresses replaced on
+ * the stack, return probes that are forgotten when a call is made above them (kernel/events/uprobes.c).
+ */
+#pragma once
+
+#include "host_bpf.h"
+
+/* The hooked functions; each is 0x100 bytes at 0x1000 * (its number + 1) of the allocator's file. */
+enum host_fn {
+	FN_FREE,
+	FN_FREE_SIZED,
+	FN_REALLOC,
+	FN_REALLOCARRAY,
+	FN_MALLOC,
+	FN_CALLOC,
+	FN_POSIX_MEMALIGN,
+	FN_ALIGNED_ALLOC,
+	FN_REALLOC_KEEPS, /* one whose realloc(p, 0) does not free p */
+	FN_COUNT,
+};
+
+#define HOST_LOAD_BIAS 0x7f0000000000ull
+
+/* The loader's choice: one program that decides about its return, or two that always run. */
+enum host_path { HOST_SESSION, HOST_TWO };
+extern enum host_path host_path;
+
+/* host__start() with the functions above, whose own calls are internal. */
+void host__start_calls(u32 max_blocks, u32 max_sites);
+
+struct host_args {
+	u64 at[3];
+};
+
+#define ARGS(...) ((struct host_args){{__VA_ARGS__}})
+
+/* A call: the return address is pushed to sp, then the probe is hit. */
+void host__call(enum host_fn fn, u64 sp, u64 ret, struct host_args args);
+
+/* A jump from one function to the start of another: the word at sp stays as it is. */
+void host__jump(enum host_fn fn, u64 sp, struct host_args args);
+
+/* The call at sp returns. */
+void host__return(u64 sp, u64 result);
+
+/* A whole call. */
+static inline void host__calls(enum host_fn fn, u64 sp, u64 ret, struct host_args args, u64 result)
+{
+	host__call(fn, sp, ret, args);
+	host__return(sp, result);
+}
+
+/* A return address inside the allocator. */
+static inline u64 host__inside(enum host_fn fn)
+{
+	return HOST_LOAD_BIAS + 0x1000 * (fn + 1) + 0x20;
+}
+
+/* A test under each way to be attached, over small maps. */
+#define HOST_BLOCKS 64
+#define HOST_SITES  16
+
+static inline int host__set_up(void **how)
+{
+	host_path = *(enum host_path *)*how;
+	host__start_calls(HOST_BLOCKS, HOST_SITES);
+	return 0;
+}
+
+static inline int host__tear_down(void **how)
+{
+	(void)how;
+	host__stop();
+	return 0;
+}
+
+extern enum host_path host_session, host_two;
+
+#define HOST_TEST(f)                                                                                                   \
+	{#f " (session)", f, host__set_up, host__tear_down, &host_session},                                            \
+	{                                                                                                              \
+#f " (two programs)", f, host__set_up, host__tear_down, &host_two                                      \
+	}
