@@ -313,6 +313,8 @@ static void growth_of_a_process_that_exited(void **state)
 		assert_int_equal(snap->processes[0].live_bytes, 600);
 		assert_near(snap->processes[0].end_s, 60);
 		assert_near(snap->processes[0].growth_bytes_per_s, 10);
+		assert_near(snap->sites[0].growth_bytes_per_s, 10);
+		assert_int_equal(snap->sites[0].windows, 6);
 		assert_near(snap->processes[1].growth_bytes_per_s, 0);
 	}
 }

@@ -9,17 +9,17 @@
 #include "base/clock.h"
 #include "base/vec.h"
 
-/* Live bytes of an address space at the ends of the windows in which it ran, and their slope. */
-struct image_series {
-	struct floor_series live;
-	double growth_bytes_per_s;
+/* Floors of a site, or live bytes of an address space at the ends of windows; and their slope. */
+struct growth {
+	struct floor_series series;
+	double bytes_per_s;
 };
 
 struct accountant {
 	struct account_options options;
 	struct snapshot snap;
-	VEC(struct floor_series *) sites; /* by site id; NULL: not seen yet */
-	VEC(struct image_series) images;
+	VEC(struct growth *) sites; /* by site id; NULL: not seen yet */
+	VEC(struct growth) images;
 	VEC(struct site) out_sites;
 	VEC(struct process) out_processes;
 	double ends[SNAPSHOT_FLOORS]; /* of the last windows, seconds of the trace */
@@ -37,7 +37,7 @@ struct accountant *accountant__new(const struct account_options *o)
 
 void accountant__free(struct accountant *a)
 {
-	struct floor_series **s;
+	struct growth **s;
 
 	if (!a)
 		return;
@@ -63,15 +63,40 @@ static void end_window(struct accountant *a, const struct reading *r)
 	a->snap.windows++;
 }
 
-static struct floor_series *series_of(struct accountant *a, uint32_t id)
+/*
+ * A window of a running process has ended. Not called for one that has ended itself: its frees at exit are no news of
+ * the site, and later windows end at other distances, so its slope must not be taken again.
+ */
+static void growth__add(struct growth *g, const struct accountant *a, uint64_t floor)
+{
+	floor_series__add(&g->series, floor);
+	g->bytes_per_s = floor_series__slope(&g->series, a->ends, a->n_ends);
+}
+
+static struct growth *growth_of_site(struct accountant *a, uint32_t id)
 {
 	while (a->sites.n <= id) {
 		if (!vec__add(&a->sites))
 			return NULL;
 	}
-	if (!a->sites.at[id])
-		a->sites.at[id] = calloc(1, sizeof(struct floor_series));
+	if (!a->sites.at[id]) {
+		a->sites.at[id] = calloc(1, sizeof(struct growth));
+		if (a->sites.at[id])
+			a->sites.at[id]->bytes_per_s = NAN;
+	}
 	return a->sites.at[id];
+}
+
+static struct growth *growth_of_image(struct accountant *a, unsigned int image)
+{
+	while (a->images.n <= image) {
+		struct growth *fresh = vec__add(&a->images);
+
+		if (!fresh)
+			return NULL;
+		fresh->bytes_per_s = NAN;
+	}
+	return &a->images.at[image];
 }
 
 static double oldest_age(const struct site_reading *in)
@@ -85,23 +110,8 @@ static double oldest_age(const struct site_reading *in)
 	return NAN;
 }
 
-static int add_site(struct accountant *a, const struct reading *r, const struct site_reading *in)
+static void describe_site(const struct site_reading *in, const struct growth *g, struct site *s)
 {
-	struct floor_series *series = series_of(a, in->id);
-	struct site *s;
-	uint64_t live;
-
-	if (!series)
-		return -ENOMEM;
-	/* A site that nothing happened to stood still at its live bytes. */
-	live = in->live_bytes > 0 ? (uint64_t)in->live_bytes : 0;
-	if (r->window_ended)
-		floor_series__add(series, in->floor_known ? in->floor : live);
-	if (r->images[in->image].end == IMAGE_EXECED)
-		return 0;
-	s = vec__add(&a->out_sites);
-	if (!s)
-		return -ENOMEM;
 	s->id = in->key;
 	s->process = in->image;
 	s->kind = SITE_HEAP;
@@ -115,18 +125,37 @@ static int add_site(struct accountant *a, const struct reading *r, const struct 
 	s->failed_allocs = in->failed;
 	s->failed_last_size = in->failed_size;
 	s->oldest_age_s = oldest_age(in);
-	s->windows = series->windows;
-	s->rises = series->rises;
-	s->falls = series->falls;
-	s->floors = series->floors;
-	s->n_floors = series->n;
-	s->growth_bytes_per_s = floor_series__slope(series, a->ends, a->n_ends);
+	s->windows = g->series.windows;
+	s->rises = g->series.rises;
+	s->falls = g->series.falls;
+	s->floors = g->series.floors;
+	s->n_floors = g->series.n;
+	s->growth_bytes_per_s = g->bytes_per_s;
 	s->ages = in->ages;
 	s->n_ages = in->n_ages;
 	s->frames = in->frames;
 	s->n_frames = in->n_frames;
 	s->truncated = in->truncated;
 	s->frames_lost = !in->frames && !in->overflow;
+}
+
+static int add_site(struct accountant *a, const struct reading *r, const struct site_reading *in)
+{
+	struct growth *g = growth_of_site(a, in->id);
+	enum image_end end = r->images[in->image].end;
+	struct site *s;
+
+	if (!g)
+		return -ENOMEM;
+	/* A site that nothing happened to stood still at its live bytes. */
+	if (r->window_ended && end == IMAGE_RUNS)
+		growth__add(g, a, in->floor_known ? in->floor : in->live_bytes > 0 ? (uint64_t)in->live_bytes : 0);
+	if (end == IMAGE_EXECED)
+		return 0;
+	s = vec__add(&a->out_sites);
+	if (!s)
+		return -ENOMEM;
+	describe_site(in, g, s);
 	return 0;
 }
 
@@ -149,22 +178,10 @@ static void describe(const struct accountant *a, const struct image_reading *in,
 	p->rss_bytes = in->rss_bytes;
 }
 
-static struct image_series *image_series_of(struct accountant *a, unsigned int image)
-{
-	while (a->images.n <= image) {
-		struct image_series *fresh = vec__add(&a->images);
-
-		if (!fresh)
-			return NULL;
-		fresh->growth_bytes_per_s = NAN;
-	}
-	return &a->images.at[image];
-}
-
 /* Processes with the sums of their sites; must come after the sites. */
 static int add_processes(struct accountant *a, const struct reading *r)
 {
-	struct image_series *series;
+	struct growth *g;
 	struct process *p;
 	struct site *s;
 	unsigned int i;
@@ -183,15 +200,12 @@ static int add_processes(struct accountant *a, const struct reading *r)
 	}
 	for (i = 0; i < r->n_images; i++) {
 		p = &a->out_processes.at[i];
-		series = image_series_of(a, i);
-		if (!series)
+		g = growth_of_image(a, i);
+		if (!g)
 			return -ENOMEM;
-		/* Later windows end at other distances: the slope of one that has ended is not to be taken again. */
-		if (r->window_ended && p->end == PROCESS_RUNS) {
-			floor_series__add(&series->live, p->live_bytes > 0 ? (uint64_t)p->live_bytes : 0);
-			series->growth_bytes_per_s = floor_series__slope(&series->live, a->ends, a->n_ends);
-		}
-		p->growth_bytes_per_s = series->growth_bytes_per_s;
+		if (r->window_ended && p->end == PROCESS_RUNS)
+			growth__add(g, a, p->live_bytes > 0 ? (uint64_t)p->live_bytes : 0);
+		p->growth_bytes_per_s = g->bytes_per_s;
 	}
 	return 0;
 }
