@@ -18,15 +18,26 @@ int on_exec(void *ctx __attribute__((unused)))
 	return 0;
 }
 
+/* A process that shared its parent's slot has ended: many may come and go, and each has an entry. */
+static __always_inline void forget_process(struct task_struct *task)
+{
+	struct slot_key key;
+
+	slot_key__init(&key, task);
+	bpf_map_delete_elem(&slot_ids, &key);
+}
+
 SEC("?raw_tp/sched_process_exit")
 int on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *task = (void *)ctx->args[0];
 	u32 pid = current_pid();
 
+	/* The count of live threads is lowered before this point, in do_exit(). */
+	if (cfg_vm_children_hit && !BPF_CORE_READ(task, signal, live.counter))
+		forget_process(task);
 	if (!is_target(pid))
 		return 0;
-	/* The count of live threads is lowered before this point, in do_exit(). */
 	if (!BPF_CORE_READ(task, signal, live.counter))
 		send_process(LT_REC_EXIT, LT_NO_SLOT, pid);
 	else if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
@@ -35,14 +46,16 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
- * A child made by vfork() or clone(CLONE_VM) shares its parent's memory, but a link that is filtered by pid does not
- * fire in it: what it allocates and frees before it execs is not seen.
+ * A child made by vfork() or clone(CLONE_VM) shares its parent's memory, and so its slot. Perf links are filtered by
+ * memory and fire in it; others are filtered by thread group, so what it allocates and frees before it execs is not
+ * seen.
  */
 SEC("?raw_tp/sched_process_fork")
 int on_fork(struct bpf_raw_tracepoint_args *ctx)
 {
 	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
 	struct task_state *ts;
+	struct slot_key key;
 	struct lt_slot *s;
 	u32 slot;
 
@@ -54,6 +67,11 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 	if (!ts || !ts->has_slot)
 		return 0;
 	slot = ts->slot;
+	if (cfg_vm_children_hit) {
+		slot_key__init(&key, child);
+		bpf_map_update_elem(&slot_ids, &key, &slot, BPF_ANY);
+		return 0;
+	}
 	s = bpf_map_lookup_elem(&slots, &slot);
 	if (s)
 		__sync_fetch_and_add(&s->vm_children, 1);

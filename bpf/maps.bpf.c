@@ -8,6 +8,7 @@ const volatile u32 cfg_max_sites = 1;
 const volatile u64 cfg_min_size = 0;
 const volatile u64 cfg_max_size = ~0ull;
 const volatile u32 cfg_pidns = 0;
+const volatile bool cfg_vm_children_hit = false;
 const volatile bool cfg_never = false;
 
 /* Ids by BPF, windows and birth slots by user space. */
@@ -25,7 +26,8 @@ struct map_site_ids site_ids SEC(".maps");
 /* By slot. Owner: handlers add, user space reads through mmap. */
 struct map_slots slots SEC(".maps");
 
-/* Address space → slot. Owner: the first hit in it. */
+/* Address space, as a process sees it → slot. Owner: the first hit in it; for a child that shares it: its fork and
+ * exit. */
 struct map_slot_ids slot_ids SEC(".maps");
 
 /* Pids (in the tracer's namespace) whose exec, exit and fork are reported. Owner: user space. */

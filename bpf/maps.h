@@ -11,11 +11,12 @@
 #include "abi.h"
 
 /* Written by user space before load; the verifier drops what they switch off. */
-extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
-extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
-extern const volatile u64 cfg_max_size;	 /* -Z: larger ones neither */
-extern const volatile bool cfg_never;	 /* false; the compiler must not know */
-extern const volatile u32 cfg_pidns;	 /* inode number of the tracer's pid namespace, in which pids are reported */
+extern const volatile u32 cfg_max_sites;	/* sites beyond this number share their slot's overflow site */
+extern const volatile u64 cfg_min_size;		/* -z: smaller allocations are not tracked */
+extern const volatile u64 cfg_max_size;		/* -Z: larger ones neither */
+extern const volatile bool cfg_never;		/* false; the compiler must not know */
+extern const volatile bool cfg_vm_children_hit; /* perf links fire in children that share the memory; others do not */
+extern const volatile u32 cfg_pidns; /* inode number of the tracer's pid namespace, in which pids are reported */
 
 extern struct lt_state state;
 
@@ -94,7 +95,7 @@ struct map_slots {
 
 struct map_slot_ids {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, LT_MAX_SLOTS);
+	__uint(max_entries, 16 * LT_MAX_SLOTS);
 	__type(key, struct slot_key);
 	__type(value, u32);
 };

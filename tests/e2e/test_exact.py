@@ -146,6 +146,17 @@ def test_vfork_child_is_seen_or_its_loss_told(lab):
     assert victim.finish() == 0
 
 
+def test_vfork_child_is_seen_where_links_follow_memory(lab):
+    """Perf links are filtered by memory, not by thread group: the child counts as its parent."""
+    victim = lab.victim("vfork_malloc")
+    trace, truth = lab.observe(victim, "--attach-path", "perf")
+    check_exact(trace.document, victim.pid, truth)
+    assert [p["pid"] for p in trace.document["processes"]] == [victim.pid]
+    assert process_of(trace.document, victim.pid)["vm_children"] == 0
+    assert trace.wait() == 0, trace
+    assert victim.finish() == 0
+
+
 def test_thread_caches_given_back_at_thread_exit(lab):
     """The allocator frees cached chunks itself then: second frees of what the program has freed already."""
     victim = lab.victim("thread_exit_tcache")

@@ -220,6 +220,9 @@ static int begin_command(struct session *s, struct err *e)
 		err = load(s, e);
 	if (!err)
 		err = attach_command(s, t, e);
+	/* It has run nothing but its loader. */
+	if (!err)
+		collector__begin(s->collector);
 	return err;
 }
 

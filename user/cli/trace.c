@@ -167,6 +167,23 @@ static int handle_events(struct trace *t, const struct pollfd *fds, struct err *
 	return 0;
 }
 
+/* The record of a command's end may come before its status does, which is worth a moment's wait. */
+static void reap_command(struct session *s)
+{
+	int status, tries;
+
+	if (!s->launch.pid || s->command_status >= 0 || session__any_runs(s))
+		return;
+	for (tries = 0; tries < 100; tries++) {
+		if (waitpid(s->launch.pid, &status, WNOHANG) == s->launch.pid) {
+			s->command_status = status;
+			collector__process_ended(s->collector, s->launch.pid, status);
+			return;
+		}
+		usleep(10000);
+	}
+}
+
 static int run(struct trace *t, struct err *e)
 {
 	struct pollfd fds[N_FDS + t->session.targets.list.n];
@@ -181,23 +198,8 @@ static int run(struct trace *t, struct err *e)
 	}
 	if (err || (count && t->reports >= count))
 		return err;
+	reap_command(&t->session);
 	return final_report(t, e);
-}
-
-/* The command may end a moment after its last record: its status is worth a moment's wait. */
-static void reap_command(struct session *s)
-{
-	int status, tries;
-
-	if (!s->launch.pid || s->command_status >= 0 || session__any_runs(s))
-		return;
-	for (tries = 0; tries < 100; tries++) {
-		if (waitpid(s->launch.pid, &status, WNOHANG) == s->launch.pid) {
-			s->command_status = status;
-			return;
-		}
-		usleep(10000);
-	}
 }
 
 static int exit_status(struct trace *t)
@@ -225,10 +227,8 @@ int trace__run(const struct options *o)
 		err = open_fds(&t, o, signals, &e);
 	if (!err)
 		err = run(&t, &e);
-	if (!err) {
-		reap_command(&t.session);
+	if (!err)
 		status = exit_status(&t);
-	}
 	if (err)
 		log__error("%s", e.text);
 	close_err = sink__close(&t.output, &e);

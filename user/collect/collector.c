@@ -145,7 +145,7 @@ struct collector *collector__new(struct leaktrace_bpf *bpf, struct images *image
 		c->bpf = bpf;
 		c->images = images;
 		c->options = *o;
-		birth__init(&c->birth, clock__mono_ns());
+		collector__begin(c);
 		c->bins = calloc(collector__n_sites(c), LT_BIRTH_COUNTERS * sizeof(*c->bins));
 		err = c->bins ? stacks__init(&c->stacks, collector__n_sites(c)) : -ENOMEM;
 	}
@@ -178,6 +178,11 @@ void collector__free(struct collector *c)
 	vec__free(&c->image_readings);
 	free(c->bins);
 	free(c);
+}
+
+void collector__begin(struct collector *c)
+{
+	birth__init(&c->birth, clock__mono_ns());
 }
 
 int collector__watch(struct collector *c, pid_t pid)

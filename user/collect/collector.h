@@ -33,6 +33,9 @@ struct collector *collector__new(struct leaktrace_bpf *bpf, struct images *image
 				 struct err *e);
 void collector__free(struct collector *c);
 
+/* The trace begins now: no block is older than this. */
+void collector__begin(struct collector *c);
+
 /* Report exec and exit of this process from now on. 0 or a negative errno. */
 int collector__watch(struct collector *c, pid_t pid);
 

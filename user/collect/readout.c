@@ -47,6 +47,12 @@ static uint32_t next_window(struct collector *c)
 	return old;
 }
 
+/* Seconds from then to now; a slot may begin a moment after a process has ended. */
+static double seconds_since(uint64_t then_ns, uint64_t now_ns)
+{
+	return now_ns > then_ns ? (double)(now_ns - then_ns) / NSEC_PER_SEC : 0;
+}
+
 static void read_ages(const struct collector *c, const struct lt_site *s, uint64_t now, struct site_reading *out,
 		      struct age_bin *bins)
 {
@@ -58,8 +64,8 @@ static void read_ages(const struct collector *c, const struct lt_site *s, uint64
 
 		bin->bytes = birth__sum(&c->birth, i, s->birth_bytes);
 		bin->blocks = birth__sum(&c->birth, i, s->birth_blocks);
-		bin->min_s = g->end_ns ? (double)(now - g->end_ns) / NSEC_PER_SEC : 0;
-		bin->max_s = (double)(now - g->start_ns) / NSEC_PER_SEC;
+		bin->min_s = g->end_ns ? seconds_since(g->end_ns, now) : 0;
+		bin->max_s = seconds_since(g->start_ns, now);
 		if (bin->bytes || bin->blocks)
 			n++;
 	}
@@ -106,6 +112,9 @@ static int read_site(struct collector *c, uint32_t id, int ended_window, uint64_
 	/* Not even in the ring; a stack that is there comes with the next drain. */
 	if (!stack->frames && !s->flags)
 		c->reading.losses.stacks_lost++;
+	/* Blocks grow no older than their process. */
+	if (c->images->list.at[image]->end != IMAGE_RUNS)
+		now = c->images->list.at[image]->end_ns;
 	read_ages(c, s, now, out, c->bins + (size_t)id * LT_BIRTH_COUNTERS);
 	return 0;
 }

@@ -50,6 +50,7 @@ static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o)
 	if (stat("/proc/self/ns/pid", &ns))
 		return -errno;
 	bpf->rodata->cfg_pidns = (u32)ns.st_ino;
+	bpf->rodata->cfg_vm_children_hit = o->path == ATTACH_PERF;
 	bpf->rodata->cfg_max_sites = (u32)o->max_sites;
 	bpf->rodata->cfg_min_size = o->min_size;
 	bpf->rodata->cfg_max_size = o->max_size;
