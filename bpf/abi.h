@@ -138,7 +138,8 @@ enum lt_counter {
 	LT_CNT_READS_FAILED = 8,
 	LT_CNT_TASKS_UNTRACKED = 9,
 	LT_CNT_PROCESSES_UNTRACKED = 10,
-	LT_CNT_MAX = 16,
+	LT_CNT_ENDS = 16, /* + enum lt_stack_end */
+	LT_CNT_MAX = 32,
 };
 
 /* Records in the ring buffer; each starts with its type. */
