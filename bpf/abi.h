@@ -111,7 +111,8 @@ struct lt_slot {
 	u64 alloc_bytes;
 	u64 filtered; /* allocations outside -z/-Z */
 	u64 vm_children;
-	u64 announced; /* its LT_REC_PROCESS is in the ring or was read from it */
+	u32 announced; /* its LT_REC_PROCESS is in the ring or was read from it */
+	u32 space;     /* of its mappings, or LT_NO_SPACE: user space has not read them yet */
 };
 
 /* What user space changes while tracing, and the two counters that hand out ids. One instance, in the object's .bss. */
@@ -149,14 +150,53 @@ enum lt_record_type {
 	LT_REC_EXEC = 3,    /* struct lt_rec_process: its old address space is gone */
 	LT_REC_EXIT = 4,    /* struct lt_rec_process: its last thread has ended */
 	LT_REC_LEADER = 5,  /* struct lt_rec_process: its first thread has ended, others run on */
+	LT_REC_PARTIAL = 6, /* struct lt_rec_partial: a stack that user space has to walk */
+	LT_REC_LOADED = 7,  /* struct lt_rec_process: its loader has mapped or unmapped a library */
 };
 
+/*
+ * A frame: its pc, and the place in a file that it was when it was walked. A place is (file number, pc - bias of its
+ * mapping), see unwind.h; LT_PLACE_PC and the pc where no file is mapped; 0 where the pc was not looked up.
+ */
+struct lt_frame {
+	u64 pc, place;
+};
+
+#define LT_PLACE_PC (1ull << 63)
+
+static inline u64 lt_place(u32 file, u64 pc_in_file)
+{
+	return (u64)file << 32 | (u32)pc_in_file;
+}
+
+/* frames[0] is the hooked function, the others are return addresses, but for those whose bit in interrupted is set. */
 struct lt_rec_stack {
 	u32 type;
 	u32 slot;
 	u32 site;
-	u16 start, n; /* the stack is frames[start .. start + n) */
-	u64 frames[LT_MAX_FRAMES + 1];
+	u16 n;
+	u8 end;	  /* enum lt_stack_end */
+	u8 flags; /* LT_STACK_... */
+	u64 interrupted[2];
+	struct lt_frame frames[LT_MAX_FRAMES];
+};
+
+/* Where the kernel has put the address of a return probe's trampoline, and what was there. */
+struct lt_replaced {
+	u64 at, was;
+};
+
+#define LT_PARTIAL_REPLACED 16
+#define LT_PARTIAL_BYTES    (32u << 10)
+#define LT_PARTIAL_REGS	    17 /* as DWARF numbers them on x86-64; the last is the pc */
+
+struct lt_rec_partial {
+	struct lt_rec_stack stack; /* as far as the kernel side came */
+	u64 regs[LT_PARTIAL_REGS];
+	u32 n_replaced;
+	u32 n_bytes;
+	struct lt_replaced replaced[LT_PARTIAL_REPLACED];
+	u8 bytes[LT_PARTIAL_BYTES]; /* from the stack pointer up */
 };
 
 struct lt_rec_process {
@@ -167,7 +207,8 @@ struct lt_rec_process {
 	u64 time_ns; /* bpf_ktime_get_ns */
 };
 
-#define LT_NO_SLOT 0xffffffffu
+#define LT_NO_SLOT  0xffffffffu
+#define LT_NO_SPACE 0xffffffffu
 
 #define LT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " changed its size")
 LT_ASSERT_SIZE(struct lt_fn, 24);
@@ -177,5 +218,7 @@ LT_ASSERT_SIZE(struct lt_block, 16);
 LT_ASSERT_SIZE(struct lt_site, 88 + 16 * LT_BIRTH_COUNTERS);
 LT_ASSERT_SIZE(struct lt_slot, 64);
 LT_ASSERT_SIZE(struct lt_state, 24 + LT_BIRTH_SLOTS);
-LT_ASSERT_SIZE(struct lt_rec_stack, 16 + 8 * (LT_MAX_FRAMES + 1));
+LT_ASSERT_SIZE(struct lt_rec_stack, 32 + 16 * LT_MAX_FRAMES);
+LT_ASSERT_SIZE(struct lt_rec_partial,
+	       sizeof(struct lt_rec_stack) + 8 * LT_PARTIAL_REGS + 8 + 16 * LT_PARTIAL_REPLACED + LT_PARTIAL_BYTES);
 LT_ASSERT_SIZE(struct lt_rec_process, 24);

@@ -103,7 +103,7 @@ static __always_inline void abandon(struct task_state *ts, const struct lt_fn *f
 }
 
 static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr,
-				    u64 sp, u64 ret)
+				    u64 sp, u64 ret, enum stack_method method)
 {
 	u64 size = requested_size(ctx, fn);
 	bool wanted = size >= cfg_min_size && size <= cfg_max_size;
@@ -131,12 +131,12 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->ptr = ptr;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
 	p->has_old = fn->op == LT_OP_REALLOC && p->ptr && !block_take(p->slot, p->ptr, &p->old);
-	p->site = wanted ? stack_site(ctx, ts, id, ret) : LT_NO_SLOT;
+	p->site = wanted ? stack_site(ctx, ts, id, ret, method) : LT_NO_SLOT;
 	p->used = 1;
 	return RETURN_WANTED;
 }
 
-static __always_inline int on_entry(struct pt_regs *ctx)
+static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method method)
 {
 	u32 id = bpf_get_attach_cookie(ctx);
 	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
@@ -161,7 +161,7 @@ static __always_inline int on_entry(struct pt_regs *ctx)
 		on_free(ts, id, ptr, sp, ret);
 		return RETURN_UNWANTED;
 	}
-	return on_alloc(ctx, ts, fn, id, ptr, sp, ret);
+	return on_alloc(ctx, ts, fn, id, ptr, sp, ret, method);
 }
 
 static __always_inline void alloc_failed(const struct pending *p)
@@ -263,20 +263,42 @@ static __always_inline int on_return(struct pt_regs *ctx)
  * address serves as well on every kernel that has sessions: at the entry it is the instruction pointer, and no call
  * returns to the first instruction of a function.
  */
+static __always_inline int on_either(struct pt_regs *ctx, enum stack_method method)
+{
+	if (PT_REGS_IP(ctx) == bpf_get_func_ip(ctx))
+		return on_entry(ctx, method);
+	return on_return(ctx);
+}
+
 SEC("?uprobe")
 int on_session(struct pt_regs *ctx)
 {
 	refuse_private_stack(ctx);
-	if (PT_REGS_IP(ctx) == bpf_get_func_ip(ctx))
-		return on_entry(ctx);
-	return on_return(ctx);
+	return on_either(ctx, STACK_BY_TABLES);
 }
 
 SEC("?uprobe")
 int on_enter(struct pt_regs *ctx)
 {
 	refuse_private_stack(ctx);
-	on_entry(ctx);
+	on_entry(ctx, STACK_BY_TABLES);
+	return 0;
+}
+
+/* For kernels whose verifier refuses the walk. */
+
+SEC("?uprobe")
+int on_session_fp(struct pt_regs *ctx)
+{
+	refuse_private_stack(ctx);
+	return on_either(ctx, STACK_BY_FRAME_POINTERS);
+}
+
+SEC("?uprobe")
+int on_enter_fp(struct pt_regs *ctx)
+{
+	refuse_private_stack(ctx);
+	on_entry(ctx, STACK_BY_FRAME_POINTERS);
 	return 0;
 }
 

@@ -62,6 +62,16 @@ static __always_inline void slot_key__init(struct slot_key *key, struct task_str
 	key->pad = 0;
 }
 
+/* The tables of its mappings are there before its first hit, unless it has just execed. */
+static __always_inline void slot_take_space(u32 slot)
+{
+	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
+	u32 pid = current_pid(), *space = bpf_map_lookup_elem(&targets, &pid);
+
+	if (s)
+		s->space = space ? *space : LT_NO_SPACE;
+}
+
 static __noinline u32 slot_assign(struct task_struct *task)
 {
 	struct slot_key key;
@@ -79,6 +89,7 @@ static __noinline u32 slot_assign(struct task_struct *task)
 	slot = __sync_fetch_and_add(&state.next_slot, 1);
 	if (slot >= LT_MAX_SLOTS)
 		return LT_NO_SLOT;
+	slot_take_space(slot);
 	/* Two threads may come here at once: the loser's number stays unused. */
 	if (bpf_map_update_elem(&slot_ids, &key, &slot, BPF_NOEXIST)) {
 		known = bpf_map_lookup_elem(&slot_ids, &key);

@@ -11,10 +11,13 @@ static __always_inline bool is_target(u32 pid)
 SEC("?raw_tp/sched_process_exec")
 int on_exec(void *ctx __attribute__((unused)))
 {
-	u32 pid = current_pid();
+	u32 pid = current_pid(), none = LT_NO_SPACE;
 
-	if (is_target(pid))
-		send_process(LT_REC_EXEC, LT_NO_SLOT, pid);
+	if (!is_target(pid))
+		return 0;
+	/* The tables of the old program must not be used for the new one. */
+	bpf_map_update_elem(&targets, &pid, &none, BPF_EXIST);
+	send_process(LT_REC_EXEC, LT_NO_SLOT, pid);
 	return 0;
 }
 

@@ -30,7 +30,8 @@ struct map_slots slots SEC(".maps");
  * exit. */
 struct map_slot_ids slot_ids SEC(".maps");
 
-/* Pids (in the tracer's namespace) whose exec, exit and fork are reported. Owner: user space. */
+/* Pids (in the tracer's namespace) whose exec, exit and fork are reported → their space. Owner: user space; exec takes
+ * the space away. */
 struct map_targets targets SEC(".maps");
 
 /* Per thread: pending calls and scratch. Freed by the kernel with the thread. */
@@ -48,8 +49,22 @@ struct map_counters counters SEC(".maps");
 /* Probe hits. Owner: every probe. */
 struct map_hits hits SEC(".maps");
 
-/* Records to user space: each new stack once, and the life of processes. 4 MiB: about 4000 stacks of full depth. */
+/* Records to user space: each new stack once, and the life of processes. 8 MiB: about 8000 stacks of full depth, or 240
+ * of those that user space has to walk. */
 struct map_ring ring SEC(".maps");
+
+/* Unwind rows of all files, each file's together. Owner: user space, through mmap; twice what is needed at the start,
+ * at least LT_MIN_ROWS. */
+struct map_rows rows SEC(".maps");
+
+/* Executable mappings of all address spaces, each one's together. Owner: user space, through mmap. */
+struct map_mappings mappings SEC(".maps");
+
+/* By space: which of these are its mappings. Owner: user space, through mmap; the loader's notices mark them stale. */
+struct map_spaces spaces SEC(".maps");
+
+/* By hash of pc and generation: the rule that holds there. Owner: the walker. 384 KiB, for some thousand places. */
+struct map_rules rules SEC(".maps");
 
 /* Always empty, see refuse_private_stack(). */
 struct map_no_programs no_programs SEC(".maps");

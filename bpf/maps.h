@@ -9,6 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "abi.h"
+#include "unwind.h"
 
 /* Written by user space before load; the verifier drops what they switch off. */
 extern const volatile u32 cfg_max_sites;	/* sites beyond this number share their slot's overflow site */
@@ -42,6 +43,19 @@ struct evicted {
 	u32 pad;
 };
 
+/* A walk under way. */
+struct walk {
+	u64 ip, sp, fp;
+	u64 hash;
+	u64 place;	/* of ip, see struct lt_frame */
+	u32 first, n;	/* mappings of the address space */
+	u32 generation; /* of these */
+	u32 rule;	/* at ip */
+	u8 after_call;	/* ip is a return address: what holds is what held at the call */
+	u8 guessed;	/* ip was found by an assumed frame pointer */
+	u8 pad[6];
+};
+
 /* Per thread. Also the scratch of its running probe: a uprobe program can be preempted (since 6.0 only migration is
  * disabled, bpf_prog_run_array_uprobe), so per-CPU scratch could be overwritten by another thread. */
 struct task_state {
@@ -53,8 +67,18 @@ struct task_state {
 	u64 free_sp, free_ret, free_ptr; /* the last call that released, to know a tail jump into the next */
 	u32 free_fn;
 	u32 seq;
+	struct walk walk;
 	struct lt_rec_stack stack;
 };
+
+/* What holds at a pc, as found before. Three words that other threads may write meanwhile: the second binds them. */
+struct cached_rule {
+	u64 pc;
+	u64 rule; /* in the upper half; the lower one is a hash of pc, generation and place */
+	u64 place;
+};
+
+#define CACHED_RULES_BITS 14
 
 struct slot_key {
 	u64 start_boottime; /* of the group leader: tells a reused pid from the first */
@@ -152,7 +176,38 @@ struct map_no_programs {
 
 struct map_ring {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, 8 << 20);
+};
+
+struct map_rows {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct lt_row);
+};
+
+struct map_mappings {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LT_MAX_MAPPINGS);
+	__type(key, u32);
+	__type(value, struct lt_mapping);
+};
+
+struct map_spaces {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, LT_MAX_SPACES);
+	__type(key, u32);
+	__type(value, struct lt_space);
+};
+
+struct map_rules {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1 << CACHED_RULES_BITS);
+	__type(key, u32);
+	__type(value, struct cached_rule);
 };
 
 extern struct map_blocks blocks SEC(".maps");
@@ -168,6 +223,10 @@ extern struct map_counters counters SEC(".maps");
 extern struct map_hits hits SEC(".maps");
 extern struct map_ring ring SEC(".maps");
 extern struct map_no_programs no_programs SEC(".maps");
+extern struct map_rows rows SEC(".maps");
+extern struct map_mappings mappings SEC(".maps");
+extern struct map_spaces spaces SEC(".maps");
+extern struct map_rules rules SEC(".maps");
 
 /*
  * Linux 6.13 and later give a program of this type one stack for each CPU (a76ab5731e32), as if it could not be

@@ -11,34 +11,18 @@
 
 #include "maps.h"
 #include "block.h"
+#include "walk.h"
 
-/*
- * The return address of the call whose entry is probed. Where a uretprobe has already replaced the word on the stack
- * (the start of the [uprobes] page), the kernel's list of replaced words has the original: found by the word's address
- * and not by order, because a tail jump makes two instances share one word (kernel/events/uprobes.c,
- * prepare_uretprobe()).
- */
+/* The return address of the call whose entry is probed. */
 static __noinline u64 return_address(u64 sp)
 {
-	struct return_instance *ri;
-	struct task_struct *task;
 	u64 ret = 0;
-	int i;
 
 	if (bpf_probe_read_user(&ret, sizeof(ret), (void *)sp)) {
 		count(LT_CNT_READS_FAILED, 1);
 		return 0;
 	}
-	if (ret & 0xfff)
-		return ret;
-	task = bpf_get_current_task_btf();
-	ri = BPF_CORE_READ(task, utask, return_instances);
-	for (i = 0; i < 64 && ri; i++) { /* MAX_URETPROBE_DEPTH */
-		if (BPF_CORE_READ(ri, stack) == sp)
-			return BPF_CORE_READ(ri, orig_ret_vaddr);
-		ri = BPF_CORE_READ(ri, next);
-	}
-	return ret;
+	return MAY_BE_TRAMPOLINE(ret) ? original_return(sp, ret) : ret;
 }
 
 /*

@@ -1,93 +1,186 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * stack: the call stack at a hooked function's entry, its hash, and its one trip to user space.
+ * stack: the call stack at a hooked function's entry, its site, and its one trip to user space.
  *
- * The walk is bpf_get_stack(), which follows frame pointers. At a function's entry its own frame does not exist yet:
- * the direct caller is in the word at the stack pointer, and the helper misses it, except since 6.11 where the probed
- * instruction is "push %rbp" or endbr64 (perf: cfa7f3d2c526 "perf,x86: avoid missing caller address in stack traces
- * captured in uprobe"). So the return address is put in between here unless the helper has found it.
+ * Stacks are walked by unwind tables (walk.h). Where the kernel's verifier refuses that, bpf_get_stack() follows frame
+ * pointers. At a function's entry its own frame does not exist yet: the direct caller is in the word at the stack
+ * pointer, and the helper misses it, except since 6.11 where the probed instruction is "push %rbp" or endbr64 (perf:
+ * cfa7f3d2c526 "perf,x86: avoid missing caller address in stack traces captured in uprobe"). So the return address is
+ * put in between here unless the helper has found it.
  */
 #pragma once
 
 #include "maps.h"
 #include "site.h"
+#include "walk.h"
+
+enum stack_method { STACK_BY_TABLES, STACK_BY_FRAME_POINTERS };
 
 #define STACK_BYTES ((LT_MAX_FRAMES - 1) * sizeof(u64))
 
-static __always_inline u64 mix64(u64 h, u64 v)
+/*
+ * At least the function and its caller are there. The helper writes plain addresses into the upper half of the frames,
+ * from where they are spread, from the first on: it never reads what it has written over.
+ */
+static __noinline u64 follow_frame_pointers(struct pt_regs *ctx, struct lt_rec_stack *rec, u64 ret, u64 seed)
 {
-	/* The finalizer of MurmurHash3 (public domain, A. Appleby) over a running xor. */
-	h ^= v;
-	h ^= h >> 33;
-	h *= 0xff51afd7ed558ccdull;
-	h ^= h >> 33;
-	h *= 0xc4ceb9fe1a85ec53ull;
-	return h ^ h >> 33;
-}
+	u64 *found = (u64 *)rec->frames + LT_MAX_FRAMES;
+	long bytes = bpf_get_stack(ctx, found, STACK_BYTES, BPF_F_USER_STACK);
+	u32 n = bytes > 0 ? (u32)bytes / sizeof(u64) : 0, from = 1, i;
+	u64 pc = ret;
 
-static __noinline u64 stack_hash(struct lt_rec_stack *rec, u64 seed)
-{
-	u32 i, at;
+	rec->flags = LT_STACK_GUESSED;
+	rec->interrupted[0] = rec->interrupted[1] = 0;
+	rec->end = n >= LT_MAX_FRAMES - 1 ? LT_END_DEEP : LT_END_WHOLE;
+	/* The helper's first entry is the function itself; the second may be the caller. */
+	if (n >= 2 && found[1] == ret)
+		from = 2;
+	rec->frames[0].pc = PT_REGS_IP(ctx);
+	rec->frames[0].place = 0;
+	for (i = 1; i < LT_MAX_FRAMES; i++) {
+		u32 at = from + i - 2;
 
-	for (i = 0; i < LT_MAX_FRAMES; i++) {
-		if (i >= rec->n)
+		if (i > 1 && at >= n)
 			break;
-		at = (rec->start + i) & LT_MAX_FRAMES;
-		seed = mix64(seed, rec->frames[at]);
+		barrier_var(at);
+		if (i > 1 && at < LT_MAX_FRAMES - 1)
+			pc = found[at];
+		rec->frames[i].pc = pc;
+		rec->frames[i].place = 0;
+		seed = mix64(seed, pc);
 	}
+	rec->n = i;
 	return seed;
 }
 
-/* Walk the stack into ts->stack. At least the function and its caller are there. */
-static __always_inline void stack_walk(struct pt_regs *ctx, struct task_state *ts, u64 ret)
+static __always_inline u32 record_bytes(const struct lt_rec_stack *rec)
 {
-	struct lt_rec_stack *rec = &ts->stack;
-	long bytes;
-	u32 n;
+	u32 bytes = sizeof(*rec) - sizeof(rec->frames) + rec->n * sizeof(rec->frames[0]);
 
-	/* frames[0] is kept free: with the function in [0] and its caller in [1] the helper's first entry is replaced.
-	 */
-	bytes = bpf_get_stack(ctx, &rec->frames[1], STACK_BYTES, BPF_F_USER_STACK);
-	n = bytes > 0 ? (u32)bytes / sizeof(u64) : 0;
-	if (n >= 2 && rec->frames[2] == ret) {
-		rec->start = 1;
-		rec->n = n;
-	} else {
-		rec->frames[0] = PT_REGS_IP(ctx);
-		rec->frames[1] = ret;
-		rec->start = 0;
-		rec->n = n ? n + 1 : 2;
+	return bytes > sizeof(*rec) ? sizeof(*rec) : bytes;
+}
+
+/* Registers in the order of their DWARF numbers (System V ABI, AMD64, figure 3.36). */
+static __always_inline void copy_registers(struct lt_rec_partial *out, struct pt_regs *ctx)
+{
+	u64 regs[LT_PARTIAL_REGS] = {ctx->ax,  ctx->dx,	 ctx->cx,  ctx->bx,  ctx->si,  ctx->di,
+				     ctx->bp,  ctx->sp,	 ctx->r8,  ctx->r9,  ctx->r10, ctx->r11,
+				     ctx->r12, ctx->r13, ctx->r14, ctx->r15, ctx->ip};
+
+	__builtin_memcpy(out->regs, regs, sizeof(regs));
+}
+
+__noinline int copy_replaced(struct lt_rec_partial *out)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct return_instance *ri;
+	u32 i;
+
+	if (!out)
+		return 0;
+	ri = BPF_CORE_READ(task, utask, return_instances);
+	for (i = 0; i < LT_PARTIAL_REPLACED && ri; i++) {
+		out->replaced[i].at = BPF_CORE_READ(ri, stack);
+		out->replaced[i].was = BPF_CORE_READ(ri, orig_ret_vaddr);
+		ri = BPF_CORE_READ(ri, next);
+	}
+	out->n_replaced = i;
+	return 0;
+}
+
+#define PAGE 4096u
+
+/* As much as is there: what is left of the page, then whole pages. A read that fails has left the stack. */
+static __always_inline void copy_stack(struct lt_rec_partial *out, u64 sp)
+{
+	u32 head = -sp & (PAGE - 1), i;
+
+	out->n_bytes = 0;
+	barrier_var(head);
+	head &= PAGE - 1;
+	if (bpf_probe_read_user(out->bytes, head, (void *)sp))
+		return;
+	out->n_bytes = head;
+	for (i = 0; i < LT_PARTIAL_BYTES / PAGE - 1; i++) {
+		if (bpf_probe_read_user(out->bytes + head + i * PAGE, PAGE, (void *)(sp + head + i * PAGE)))
+			return;
+		out->n_bytes += PAGE;
 	}
 }
 
+/* What user space can finish: the walk met what the tables do not know, not memory that cannot be read. */
+static __always_inline bool wants_finish(const struct lt_rec_stack *rec)
+{
+	return rec->end == LT_END_UNMAPPED || rec->end == LT_END_NO_RULE || rec->end == LT_END_SIGNAL ||
+	       rec->end == LT_END_STALE;
+}
+
+static __always_inline bool send_partial(struct pt_regs *ctx, struct task_state *ts)
+{
+	struct lt_rec_partial *out = bpf_ringbuf_reserve(&ring, sizeof(*out), 0);
+
+	if (!out)
+		return false;
+	ts->stack.type = LT_REC_PARTIAL;
+	bpf_probe_read_kernel(&out->stack, sizeof(out->stack), &ts->stack);
+	copy_registers(out, ctx);
+	copy_replaced(out);
+	copy_stack(out, PT_REGS_SP(ctx));
+	bpf_ringbuf_submit(out, 0);
+	return true;
+}
+
+static __always_inline bool send_whole(struct task_state *ts)
+{
+	ts->stack.type = LT_REC_STACK;
+	/* The usual wake-up: only when the reader has caught up, so that it meets the mappings of a new stack early. */
+	return !bpf_ringbuf_output(&ring, &ts->stack, record_bytes(&ts->stack), 0);
+}
+
 /* Send the stack of a new site; if the ring is full now, the site's next allocation tries again. */
-static __always_inline void stack_send(struct task_state *ts, u32 id)
+static __always_inline void stack_send(struct pt_regs *ctx, struct task_state *ts, u32 id)
 {
 	struct lt_site *site = site_get(id);
-	u32 bytes;
 
 	if (!site || site->flags)
 		return;
-	ts->stack.type = LT_REC_STACK;
 	ts->stack.slot = ts->slot;
 	ts->stack.site = id;
-	bytes = sizeof(ts->stack) - sizeof(ts->stack.frames) + (ts->stack.start + ts->stack.n) * sizeof(u64);
-	if (bytes > sizeof(ts->stack))
-		bytes = sizeof(ts->stack);
-	/* The usual wake-up: only when the reader has caught up, so that it meets the mappings of a new stack early. */
-	if (!bpf_ringbuf_output(&ring, &ts->stack, bytes, 0))
+	if (wants_finish(&ts->stack) ? send_partial(ctx, ts) : send_whole(ts))
 		site->flags = LT_SITE_SENT;
 }
 
-/* The site of an allocation by function fn that returns to ret. */
-static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts, u16 fn, u64 ret)
+static __always_inline u32 space_of(u32 slot)
 {
-	u64 hash;
+	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
+
+	return s ? s->space : LT_NO_SPACE;
+}
+
+/*
+ * The site of an allocation by function fn that returns to ret. A stack that user space finishes is told from others by
+ * what was walked and by the stack pointer: its callers cannot be known here, and two that differ in them only, at the
+ * same depth, become one site.
+ */
+static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts, u16 fn, u64 ret,
+				      enum stack_method method)
+{
+	u64 seed = mix64(ts->slot, fn);
 	u32 id;
 
-	stack_walk(ctx, ts, ret);
-	hash = stack_hash(&ts->stack, mix64(ts->slot, fn));
-	id = site_find(hash, ts->slot, fn);
-	stack_send(ts, id);
+	if (method == STACK_BY_FRAME_POINTERS) {
+		seed = follow_frame_pointers(ctx, &ts->stack, ret, seed);
+	} else {
+		walk(ts, ctx, space_of(ts->slot), ret, seed);
+		seed = ts->walk.hash;
+		if (ts->stack.end != LT_END_WHOLE) {
+			count(LT_CNT_ENDS + ts->stack.end, 1);
+			seed = mix64(seed, ts->stack.end);
+		}
+		if (wants_finish(&ts->stack))
+			seed = mix64(seed, PT_REGS_SP(ctx));
+	}
+	id = site_find(seed, ts->slot, fn);
+	stack_send(ctx, ts, id);
 	return id;
 }

@@ -83,7 +83,7 @@ struct lt_mapping {
 	u64 bias;  /* run-time address minus row pc */
 	u32 first; /* of its rows */
 	u32 n;	   /* 0: no rows */
-	u32 file;  /* number of its file, never 0; frames of equal (file, pc - bias) are the same place */
+	u32 file;  /* number of its file; frames of equal (file, pc - bias) are the same place; 0: no file */
 	u32 kind;  /* enum lt_mapping_kind */
 };
 
@@ -91,6 +91,7 @@ enum lt_mapping_kind {
 	LT_MAPPING_HOLE = 0,  /* nothing executable, as far as user space knows */
 	LT_MAPPING_TABLE = 1, /* a file with a table */
 	LT_MAPPING_PLAIN = 2, /* executable, without unwind information: JIT code, a file without .eh_frame */
+	LT_MAPPING_FULL = 3,  /* a file whose table did not find room: user space finishes the walk */
 };
 
 /*
@@ -102,12 +103,14 @@ struct lt_space {
 	u32 generation; /* counts changes of range; key of the return-address cache */
 	u32 fresh;	/* `stale` as it was before the mappings behind `range` were read */
 	u32 stale; /* the kernel side counts here what may have made them wrong: a library is about to be unmapped */
-	u32 unloading; /* between the loader's two notices of it */
+	u32 link_state; /* of the loader's last notice, enum lt_link_state */
 };
+
+/* r_state of <link.h>. */
+enum lt_link_state { LT_LINK_CONSISTENT = 0, LT_LINK_ADD = 1, LT_LINK_DELETE = 2, LT_LINK_UNKNOWN = 3 };
 
 #define LT_MAX_SPACES	1024
 #define LT_MAX_MAPPINGS (1u << 14)
-#define LT_NO_SPACE	0xffffffffu
 
 /* How a walk ended. Each has a counter, from LT_CNT_ENDS on; WHOLE is not counted. */
 enum lt_stack_end {

@@ -18,6 +18,7 @@ enum {
 	OPT_MAX_SITES,
 	OPT_ATTACH_PATH,
 	OPT_AUDIT,
+	OPT_STACKS,
 };
 
 static const struct argp_option table[] = {
@@ -42,6 +43,7 @@ static const struct argp_option table[] = {
 	{"max-blocks", OPT_MAX_BLOCKS, "N", 0, "Room for N outstanding blocks (default 2097152)", 0},
 	{"max-sites", OPT_MAX_SITES, "N", 0, "Room for N call stacks (default 16384)", 0},
 	{"attach-path", OPT_ATTACH_PATH, "PATH", OPTION_HIDDEN, "session, multi or perf", 0},
+	{"stacks", OPT_STACKS, "METHOD", OPTION_HIDDEN, "tables or fp", 0},
 	{"audit", OPT_AUDIT, NULL, OPTION_HIDDEN, "sum up the block map for each report", 0},
 	{0},
 };
@@ -197,6 +199,16 @@ static void set_shell_command(struct options *o, const char *line)
 	o->command = argv;
 }
 
+static void set_stacks(struct options *o, const char *name)
+{
+	if (!strcmp(name, "tables"))
+		o->stacks = STACKS_BY_TABLES;
+	else if (!strcmp(name, "fp"))
+		o->stacks = STACKS_BY_FRAME_POINTERS;
+	else
+		usage_error("--stacks '%s' is not known; tables and fp are", name);
+}
+
 static void set_attach_path(struct options *o, const char *name)
 {
 	o->path = attach_path__parse(name);
@@ -283,6 +295,9 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_MAX_SITES:
 		o->max_sites = number("--max-sites", arg, 1, 1u << 20);
 		return 0;
+	case OPT_STACKS:
+		set_stacks(o, arg);
+		return 0;
 	case OPT_ATTACH_PATH:
 		set_attach_path(o, arg);
 		return 0;
@@ -338,6 +353,7 @@ void options__parse(struct options *o, int argc, char **argv)
 	o->max_blocks = 1 << 21;
 	o->max_sites = 1 << 14;
 	o->path = ATTACH_NONE;
+	o->stacks = STACKS_ANY;
 	argp_err_exit_status = EXIT_USAGE;
 	argv[0] = "leaktrace"; /* begins argp's own messages */
 	/* "trace" is the default command and may be spelled out. */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "probe/attach_path.h"
+#include "probe/loader.h"
 #include "select/target.h"
 
 /* Exit statuses; part of the command line's contract. */
@@ -29,7 +30,8 @@ struct options {
 	int verbose;
 	uint64_t max_blocks, max_sites;
 	enum attach_path path; /* ATTACH_NONE: the best that works */
-	bool audit;	       /* sum up the block map for each report */
+	enum stack_method stacks;
+	bool audit; /* sum up the block map for each report */
 };
 
 /* Fill o from the command line; does not return on --help, --version and usage errors. */

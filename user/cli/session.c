@@ -62,6 +62,25 @@ static void prepare_self(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
+/* Build the tables of what the targets have mapped, so that their map gets the size that is needed. */
+static uint64_t rows_wanted(struct session *s)
+{
+	struct mappings m = {};
+	struct mapping *at;
+	struct target *t;
+
+	vec__each (&s->targets.list, t) {
+		if (mappings__refresh(&m, s->images.modules, t->pid))
+			continue;
+		vec__each (&m.list, at) {
+			if (at->module)
+				tables__get(s->tables, at->module);
+		}
+	}
+	mappings__free(&m);
+	return spaces__rows_wanted(s->tables);
+}
+
 static int load(struct session *s, struct err *e)
 {
 	const struct options *o = s->options;
@@ -70,6 +89,7 @@ static int load(struct session *s, struct err *e)
 		.max_sites = o->max_sites,
 		.min_size = o->min_size,
 		.max_size = o->max_size,
+		.stacks = o->stacks,
 	};
 	struct collector_options co = {
 		.max_sites = o->max_sites,
@@ -81,14 +101,27 @@ static int load(struct session *s, struct err *e)
 	lo.path = s->path = attach_path__choose(o->path, e);
 	if (s->path == ATTACH_NONE)
 		return -ENOTSUP;
-	s->bpf = loader__load(&lo, e);
+	s->images.modules = module_table__new();
+	s->tables = tables__new();
+	s->symbolizer = symbolizer__new();
+	if (!s->images.modules || !s->tables || !s->symbolizer)
+		return err__set(e, -ENOMEM, "out of memory");
+	lo.rows = rows_wanted(s);
+	s->bpf = loader__load(&lo, &s->stacks, e);
 	if (!s->bpf)
 		return -ENOTSUP;
-	s->images.modules = module_table__new();
-	s->symbolizer = symbolizer__new();
-	s->attacher = attacher__new(s->bpf, s->path);
-	if (!s->images.modules || !s->symbolizer || !s->attacher)
+	s->attacher = attacher__new(s->bpf, s->path, s->stacks);
+	if (!s->attacher)
 		return err__set(e, -ENOMEM, "out of memory");
+	if (s->stacks == STACKS_BY_TABLES) {
+		s->images.spaces = s->spaces = spaces__new(s->bpf, s->tables, e);
+		if (!s->spaces)
+			return -ENOMEM;
+		co.tables = s->tables;
+		s->loaders = loader_watches__new(s->bpf, s->path);
+		if (!s->loaders)
+			return err__set(e, -ENOMEM, "out of memory");
+	}
 	co.leader_exit_loses = s->path == ATTACH_PERF;
 	s->collector = collector__new(s->bpf, &s->images, &co, e);
 	return s->collector ? 0 : -ENOMEM;
@@ -100,7 +133,7 @@ static int start_accounts(struct session *s, struct err *e)
 		.started = (double)clock__wall_ns() / NSEC_PER_SEC,
 		.started_ns = clock__mono_ns(),
 		.interval_s = (double)s->options->interval_ns / NSEC_PER_SEC,
-		.stack_method = "frame pointers",
+		.stack_method = s->stacks == STACKS_BY_TABLES ? "unwind tables" : "frame pointers",
 		.attach_path = attach_path__name(s->path),
 	};
 
@@ -125,6 +158,13 @@ static int no_allocator(const struct session *s, pid_t pid, struct err *e)
 		pid);
 }
 
+/* Before its mappings are read for good: what it loads or unloads from now on is told. */
+static void watch_loader(struct session *s, struct image *img)
+{
+	if (s->loaders && !mappings__refresh(&img->mappings, s->images.modules, img->pid))
+		loader_watches__add(s->loaders, img->pid, &img->mappings);
+}
+
 static int attach_target(struct session *s, struct target *t, struct err *e)
 {
 	struct process_info info;
@@ -134,7 +174,8 @@ static int attach_target(struct session *s, struct target *t, struct err *e)
 	img = images__add(&s->images, t->pid);
 	if (!img || collector__watch(s->collector, t->pid))
 		return err__set(e, -ENOMEM, "out of memory");
-	err = mappings__refresh(&img->mappings, s->images.modules, t->pid);
+	watch_loader(s, img);
+	err = image__read_mappings(img, &s->images);
 	if (err == -EACCES || err == -EPERM)
 		return err__set(e, err, "not permitted to read the mappings of process %d; run as root (sudo)", t->pid);
 	if (err)
@@ -168,8 +209,10 @@ static int begin_pids(struct session *s, struct err *e)
 
 static int hook_command(struct session *s, struct image *img, struct err *e)
 {
-	int err = mappings__refresh(&img->mappings, s->images.modules, img->pid);
+	int err = image__read_mappings(img, &s->images);
 
+	if (s->loaders && !err)
+		loader_watches__add(s->loaders, img->pid, &img->mappings);
 	if (err)
 		return err__set(e, err, "cannot read the mappings of process %d: %s", img->pid, strerror(-err));
 	return attacher__attach(s->attacher, img->pid, &img->mappings, e);
@@ -272,12 +315,15 @@ void session__end(struct session *s)
 		waitpid(s->launch.pid, NULL, 0);
 	}
 	attacher__free(s->attacher);
+	loader_watches__free(s->loaders);
 	accountant__free(s->accountant);
 	collector__free(s->collector);
+	spaces__free(s->spaces);
 	if (s->bpf)
 		loader__free(s->bpf);
 	symbolizer__free(s->symbolizer);
 	images__free(&s->images);
+	tables__free(s->tables);
 	module_table__free(s->images.modules);
 	targets__free(&s->targets);
 	vec__free(&s->hooked);
@@ -290,8 +336,10 @@ void session__rescan(struct session *s)
 	struct err e;
 
 	vec__each (&s->images.list, img) {
-		if ((*img)->end != IMAGE_RUNS || mappings__refresh(&(*img)->mappings, s->images.modules, (*img)->pid))
+		if ((*img)->end != IMAGE_RUNS || image__read_mappings(*img, &s->images))
 			continue;
+		if (s->loaders)
+			loader_watches__add(s->loaders, (*img)->pid, &(*img)->mappings);
 		if (attacher__attach(s->attacher, (*img)->pid, &(*img)->mappings, &e) < 0)
 			log__info("%s", e.text);
 	}

@@ -12,8 +12,10 @@
 #include "cli/options.h"
 #include "collect/collector.h"
 #include "probe/attacher.h"
+#include "probe/loader_watch.h"
 #include "select/target.h"
 #include "symbolize/symbolizer.h"
+#include "unwind/spaces.h"
 
 struct session {
 	const struct options *options;
@@ -21,8 +23,12 @@ struct session {
 	struct launch launch;	/* pid 0: no command */
 	int command_status;	/* wait(2) status of the command, -1 while it runs or when there is none */
 	enum attach_path path;
+	enum stack_method stacks;
 	struct leaktrace_bpf *bpf;
+	struct tables *tables;
+	struct spaces *spaces; /* NULL: stacks follow frame pointers */
 	struct images images;
+	struct loader_watches *loaders; /* NULL likewise */
 	struct attacher *attacher;
 	struct collector *collector;
 	struct accountant *accountant;

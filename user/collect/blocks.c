@@ -61,7 +61,11 @@ struct each_block {
 static int visit_each(struct collector *c, const struct lt_block_key *key, const struct lt_block *block, void *ctx)
 {
 	const struct each_block *each = ctx;
-	struct collected_block b = {.site = block->site, .address = key->address, .size = block->size};
+	struct collected_block b = {
+		.site = stacks__primary(&c->stacks, block->site),
+		.address = key->address,
+		.size = block->size,
+	};
 	unsigned int i, image;
 
 	/* Blocks of an address space that no one knows (any more) are in no sum either. */

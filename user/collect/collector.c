@@ -8,12 +8,6 @@
 #include "base/clock.h"
 #include "collect/collector_private.h"
 
-static void image_ends(struct image *img, enum image_end end, uint64_t time_ns)
-{
-	img->end = end;
-	img->end_ns = time_ns;
-}
-
 /* A slot was assigned: to the running image of its process, which has none yet unless an exec record was lost. */
 static void on_process(struct collector *c, const struct lt_rec_process *rec)
 {
@@ -24,14 +18,18 @@ static void on_process(struct collector *c, const struct lt_rec_process *rec)
 	if (images__by_slot(c->images, rec->slot, &index))
 		return;
 	if (img && img->slot != LT_NO_SLOT) {
-		image_ends(img, IMAGE_EXECED, rec->time_ns);
+		image__ended(img, c->images, IMAGE_EXECED, rec->time_ns);
 		collector__purge(c, img->slot);
 		img = NULL;
 	}
 	if (!img)
 		img = images__add(c->images, (pid_t)rec->pid);
-	if (img)
-		img->slot = rec->slot;
+	if (!img)
+		return;
+	img->slot = rec->slot;
+	/* After an exec the slot may have been made before its image had a space. */
+	if (img->slot < LT_MAX_SLOTS)
+		__atomic_store_n(&c->slots[img->slot].space, img->space, __ATOMIC_RELEASE);
 }
 
 static void on_exec(struct collector *c, const struct lt_rec_process *rec)
@@ -40,11 +38,32 @@ static void on_exec(struct collector *c, const struct lt_rec_process *rec)
 
 	if (!img)
 		return;
-	image_ends(img, IMAGE_EXECED, rec->time_ns);
+	image__ended(img, c->images, IMAGE_EXECED, rec->time_ns);
 	if (img->slot != LT_NO_SLOT)
 		collector__purge(c, img->slot);
-	if (images__add(c->images, (pid_t)rec->pid))
-		c->options.on_event(c->options.ctx, COLLECTOR_EXEC, (pid_t)rec->pid);
+	img = images__add(c->images, (pid_t)rec->pid);
+	if (!img)
+		return;
+	image__read_mappings(img, c->images);
+	collector__watch(c, img->pid);
+	c->options.on_event(c->options.ctx, COLLECTOR_EXEC, (pid_t)rec->pid);
+}
+
+/* Its loader has changed the list of libraries: their tables should be there before their constructors allocate. */
+static void on_loaded(struct collector *c, const struct lt_rec_process *rec)
+{
+	unsigned int index;
+	struct image *img = images__by_slot(c->images, rec->slot, &index);
+
+	if (img && img->end == IMAGE_RUNS)
+		image__read_mappings(img, c->images);
+}
+
+static int on_stack(struct collector *c, const struct lt_rec_stack *rec, size_t size)
+{
+	if (size < offsetof(struct lt_rec_stack, frames) || rec->site >= collector__n_sites(c))
+		return -EPROTO;
+	return stacks__add(&c->stacks, c->images, c->sites[rec->site].fn, rec, size);
 }
 
 static void on_exit_record(struct collector *c, const struct lt_rec_process *rec)
@@ -53,7 +72,7 @@ static void on_exit_record(struct collector *c, const struct lt_rec_process *rec
 
 	if (!img)
 		return;
-	image_ends(img, IMAGE_EXITED, rec->time_ns);
+	image__ended(img, c->images, IMAGE_EXITED, rec->time_ns);
 	c->options.on_event(c->options.ctx, COLLECTOR_EXIT, (pid_t)rec->pid);
 }
 
@@ -70,8 +89,8 @@ static int on_record(void *ctx, void *data, size_t size)
 	uint32_t type = *(const uint32_t *)data;
 	int err = 0;
 
-	if (type == LT_REC_STACK)
-		err = stacks__add(&c->stacks, c->images, data, size);
+	if (type == LT_REC_STACK || type == LT_REC_PARTIAL)
+		err = on_stack(c, data, size);
 	else if (size < sizeof(*process))
 		err = -EPROTO;
 	else if (type == LT_REC_PROCESS)
@@ -82,6 +101,8 @@ static int on_record(void *ctx, void *data, size_t size)
 		on_exit_record(c, process);
 	else if (type == LT_REC_LEADER)
 		on_leader_exit(c, process);
+	else if (type == LT_REC_LOADED)
+		on_loaded(c, process);
 	if (err)
 		c->records_bad++;
 	return 0;
@@ -104,7 +125,7 @@ void collector__process_ended(struct collector *c, pid_t pid, int exit_status)
 	collector__drain(c);
 	img = images__running(c->images, pid);
 	if (img)
-		image_ends(img, IMAGE_EXITED, clock__mono_ns());
+		image__ended(img, c->images, IMAGE_EXITED, clock__mono_ns());
 	if (exit_status < 0)
 		return;
 	/* The last image of the process, ended by now. */
@@ -130,7 +151,8 @@ static int map_counters(struct collector *c)
 {
 	c->sites = map_array(c->bpf->maps.sites, sizeof(struct lt_site), collector__n_sites(c), PROT_READ | PROT_WRITE,
 			     &c->sites_size);
-	c->slots = map_array(c->bpf->maps.slots, sizeof(struct lt_slot), LT_MAX_SLOTS, PROT_READ, &c->slots_size);
+	c->slots = map_array(c->bpf->maps.slots, sizeof(struct lt_slot), LT_MAX_SLOTS, PROT_READ | PROT_WRITE,
+			     &c->slots_size);
 	c->counters = map_array(c->bpf->maps.counters, sizeof(uint64_t), LT_CNT_MAX, PROT_READ, &c->counters_size);
 	return c->sites && c->slots && c->counters ? 0 : -errno;
 }
@@ -147,7 +169,7 @@ struct collector *collector__new(struct leaktrace_bpf *bpf, struct images *image
 		c->options = *o;
 		collector__begin(c);
 		c->bins = calloc(collector__n_sites(c), LT_BIRTH_COUNTERS * sizeof(*c->bins));
-		err = c->bins ? stacks__init(&c->stacks, collector__n_sites(c)) : -ENOMEM;
+		err = c->bins ? stacks__init(&c->stacks, collector__n_sites(c), o->tables) : -ENOMEM;
 	}
 	if (!err)
 		err = map_counters(c);
@@ -187,9 +209,11 @@ void collector__begin(struct collector *c)
 
 int collector__watch(struct collector *c, pid_t pid)
 {
-	uint32_t key = (uint32_t)pid, one = 1;
+	const struct image *img = images__running(c->images, pid);
+	uint32_t key = (uint32_t)pid, space = img ? img->space : LT_NO_SPACE;
 
-	return bpf_map__update_elem(c->bpf->maps.targets, &key, sizeof(key), &one, sizeof(one), BPF_ANY) ? -errno : 0;
+	return bpf_map__update_elem(c->bpf->maps.targets, &key, sizeof(key), &space, sizeof(space), BPF_ANY) ? -errno
+													     : 0;
 }
 
 void collector__freeze(struct collector *c)

@@ -13,6 +13,7 @@
 #include "collect/reading.h"
 
 struct leaktrace_bpf;
+struct tables;
 struct collector;
 
 /* What a process did; told after the collector has changed its images. */
@@ -20,6 +21,7 @@ enum collector_event { COLLECTOR_EXEC, COLLECTOR_EXIT, COLLECTOR_LEADER_EXIT };
 
 struct collector_options {
 	uint64_t max_sites;
+	struct tables *tables;	/* not owned; NULL: stacks follow frame pointers */
 	bool leader_exit_loses; /* probes stop when a process's first thread ends: counted as a loss */
 	/* Name of the function with an id, as attacher__function() knows it. */
 	const char *(*function_name)(void *ctx, unsigned int fn);
@@ -36,7 +38,8 @@ void collector__free(struct collector *c);
 /* The trace begins now: no block is older than this. */
 void collector__begin(struct collector *c);
 
-/* Report exec and exit of this process from now on. 0 or a negative errno. */
+/* Report exec and exit of this process from now on, and walk its stacks by the mappings of its running image. 0 or a
+ * negative errno. */
 int collector__watch(struct collector *c, pid_t pid);
 
 /* Readable when records wait in the ring. */

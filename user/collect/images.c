@@ -5,6 +5,7 @@
 #include "abi.h"
 #include "collect/images.h"
 #include "select/process_info.h"
+#include "unwind/spaces.h"
 
 void image__refresh(struct image *img)
 {
@@ -39,6 +40,7 @@ struct image *images__add(struct images *all, pid_t pid)
 	*slot = img;
 	img->pid = pid;
 	img->slot = LT_NO_SLOT;
+	img->space = all->spaces ? spaces__add(all->spaces) : LT_NO_SPACE;
 	img->exit_status = -1;
 	img->rss_bytes = -1;
 	img->mappings_stale = true;
@@ -70,12 +72,40 @@ struct image *images__by_slot(struct images *all, uint32_t slot, unsigned int *i
 	return NULL;
 }
 
-const struct mapping *image__find(struct image *img, struct module_table *modules, uint64_t pc)
+void image__ended(struct image *img, struct images *all, enum image_end end, uint64_t time_ns)
 {
-	if (img->mappings_stale && img->end == IMAGE_RUNS) {
-		mappings__refresh(&img->mappings, modules, img->pid);
-		img->mappings_stale = false;
-	}
+	img->end = end;
+	img->end_ns = time_ns;
+	if (all->spaces)
+		spaces__remove(all->spaces, img->space);
+	img->space = LT_NO_SPACE;
+}
+
+int image__read_mappings(struct image *img, struct images *all)
+{
+	/* Before they are read: what changes meanwhile must show. */
+	uint32_t stale = all->spaces ? spaces__stale(all->spaces, img->space) : 0;
+	int err = mappings__refresh(&img->mappings, all->modules, img->pid);
+
+	img->mappings_stale = false;
+	if (!err && all->spaces)
+		err = spaces__publish(all->spaces, img->space, &img->mappings, stale);
+	return err;
+}
+
+void image__refresh_mappings(struct image *img, struct images *all)
+{
+	if (img->mappings_stale && img->end == IMAGE_RUNS)
+		image__read_mappings(img, all);
+}
+
+const struct mapping *image__find(struct image *img, struct images *all, uint64_t pc)
+{
+	const struct mapping *at = mappings__find(&img->mappings, pc);
+
+	if (at || !img->mappings_stale)
+		return at;
+	image__refresh_mappings(img, all);
 	return mappings__find(&img->mappings, pc);
 }
 

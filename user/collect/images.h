@@ -24,12 +24,14 @@ struct image {
 	int exit_status;   /* wait(2) status, -1 unknown */
 	int64_t rss_bytes; /* as last seen, -1 unknown */
 	struct mappings mappings;
-	bool mappings_stale; /* to be read again before the next stack is resolved */
+	bool mappings_stale; /* to be read again when an address is not found in them */
+	uint32_t space;	     /* of the kernel side's copy; LT_NO_SPACE: there is none */
 };
 
 struct images {
 	VEC(struct image *) list;
 	struct module_table *modules; /* not owned */
+	struct spaces *spaces;	      /* not owned; NULL: stacks are not walked by tables */
 };
 
 /* A new running image of a process, with what /proc says about it now. NULL when out of memory. */
@@ -44,7 +46,16 @@ struct image *images__by_slot(struct images *all, uint32_t slot, unsigned int *i
 /* Read what /proc says again (after an exec the first answers may have been early). */
 void image__refresh(struct image *img);
 
-/* The mapping that holds pc, reading the mappings again first when they are stale. NULL when none does. */
-const struct mapping *image__find(struct image *img, struct module_table *modules, uint64_t pc);
+/* It has ended: its process has exited or runs another program now. */
+void image__ended(struct image *img, struct images *all, enum image_end end, uint64_t time_ns);
+
+/* Read the mappings again and tell the kernel side. 0 or a negative errno, see mappings__refresh(). */
+int image__read_mappings(struct image *img, struct images *all);
+
+/* The same if they are stale and the process runs. */
+void image__refresh_mappings(struct image *img, struct images *all);
+
+/* The mapping that holds pc; NULL when none does, also after another look if they are stale. */
+const struct mapping *image__find(struct image *img, struct images *all, uint64_t pc);
 
 void images__free(struct images *all);

@@ -16,7 +16,7 @@ struct losses {
 	uint64_t blocks_not_tracked, bytes_not_tracked; /* block map full, or no memory for the entry */
 	uint64_t sites_merged;				/* allocations counted in an overflow site */
 	uint64_t records_dropped;     /* records that did not fit into the ring and were not sent again */
-	uint64_t stacks_truncated;    /* sites whose walk reached the limit of frames */
+	uint64_t stacks_truncated;    /* sites whose stack is not whole */
 	uint64_t stacks_lost;	      /* sites whose frames never reached user space */
 	uint64_t probe_misses;	      /* hits at which the kernel did not run our program */
 	uint64_t returns_unmatched;   /* calls whose entry had been overwritten (more than 4 nested) */
@@ -65,7 +65,9 @@ struct site_reading {
 	unsigned int n_ages;
 	const struct frame *frames; /* NULL when they never arrived */
 	unsigned int n_frames;
-	const char *truncated;
+	const char *truncated; /* why the stack is not whole; NULL: it is */
+	bool guessed;	       /* some frame was found by an assumed frame pointer */
+	bool finished;	       /* the walk was finished in user space */
 };
 
 struct reading {

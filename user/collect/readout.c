@@ -73,49 +73,104 @@ static void read_ages(const struct collector *c, const struct lt_site *s, uint64
 	out->n_ages = n;
 }
 
+/* A site's lowest live bytes in the window that has ended. One that nothing happened to in it stood still. */
+static uint64_t floor_of(const struct lt_site *s, uint32_t window, bool *known)
+{
+	uint64_t word = s->floor[window & 1];
+
+	if (lt_floor_window(word) != (window & LT_WINDOW_MAX))
+		return s->live_bytes > 0 ? (uint64_t)s->live_bytes : 0;
+	*known = true;
+	return lt_floor_value(word);
+}
+
+/*
+ * The sums of a site and of those that are shown as it. Their floors need not have been reached at the same moment, so
+ * their sum is a lower bound of the floor of the whole.
+ */
+static void sum_joined(const struct collector *c, uint32_t id, int ended_window, struct lt_site *sum,
+		       struct site_reading *out)
+{
+	uint32_t next = c->stacks.by_site[id].frames ? c->stacks.by_site[id].next : NO_SITE;
+	unsigned int i;
+
+	*sum = c->sites[id];
+	if (ended_window >= 0)
+		out->floor = floor_of(sum, (uint32_t)ended_window, &out->floor_known);
+	for (; next != NO_SITE; next = c->stacks.by_site[next].next) {
+		const struct lt_site *s = &c->sites[next];
+
+		sum->live_bytes += s->live_bytes;
+		sum->live_blocks += s->live_blocks;
+		sum->alloc_bytes += s->alloc_bytes;
+		sum->allocs += s->allocs;
+		sum->frees += s->frees;
+		sum->failed += s->failed;
+		sum->failed_size = s->failed ? s->failed_size : sum->failed_size;
+		for (i = 0; i < LT_BIRTH_COUNTERS; i++) {
+			sum->birth_bytes[i] += s->birth_bytes[i];
+			sum->birth_blocks[i] += s->birth_blocks[i];
+		}
+		if (ended_window >= 0)
+			out->floor += floor_of(s, (uint32_t)ended_window, &out->floor_known);
+	}
+}
+
+static void describe_stack(struct collector *c, const struct lt_site *s, uint32_t id, struct site_reading *out)
+{
+	const struct stack *stack = &c->stacks.by_site[id];
+
+	out->frames = stack->frames;
+	out->n_frames = stack->n;
+	/* Not even in the ring; a stack that is there comes with the next drain. */
+	if (!stack->frames && !s->flags)
+		c->reading.losses.stacks_lost++;
+	if (!stack->frames)
+		return;
+	out->truncated = stack__truncated(stack);
+	out->guessed = stack->flags & LT_STACK_GUESSED;
+	out->finished = stack->finished;
+	if (out->truncated)
+		c->reading.losses.stacks_truncated++;
+}
+
 static int read_site(struct collector *c, uint32_t id, int ended_window, uint64_t now)
 {
 	const struct lt_site *s = &c->sites[id];
-	const struct stack *stack = &c->stacks.by_site[id];
 	struct site_reading *out;
+	struct lt_site sum;
 	unsigned int image;
-	uint64_t floor;
 
-	/* Lost a race, or is just being made: nothing was counted in it. */
-	if (s->flags & LT_SITE_UNUSED || (!s->allocs && !s->failed) || !images__by_slot(c->images, s->slot, &image))
+	/* Lost a race, or shown as another one. */
+	if (s->flags & LT_SITE_UNUSED || stacks__primary(&c->stacks, id) != id ||
+	    !images__by_slot(c->images, s->slot, &image))
 		return 0;
 	out = vec__add(&c->site_readings);
 	if (!out)
 		return -ENOMEM;
+	sum_joined(c, id, ended_window, &sum, out);
+	/* Just being made: nothing was counted in it. */
+	if (!sum.allocs && !sum.failed) {
+		c->site_readings.n--;
+		return 0;
+	}
 	out->id = id;
 	out->overflow = id >= c->options.max_sites;
 	out->key = out->overflow ? id : s->hash;
 	out->image = image;
 	out->function = out->overflow ? NULL : c->options.function_name(c->options.ctx, s->fn);
-	out->live_bytes = s->live_bytes;
-	out->live_blocks = s->live_blocks;
-	out->alloc_bytes = s->alloc_bytes;
-	out->allocs = s->allocs;
-	out->frees = s->frees;
-	out->failed = s->failed;
-	out->failed_size = s->failed_size;
-	if (ended_window >= 0) {
-		floor = s->floor[ended_window & 1];
-		out->floor_known = lt_floor_window(floor) == ((uint32_t)ended_window & LT_WINDOW_MAX);
-		out->floor = lt_floor_value(floor);
-	}
-	out->frames = stack->frames;
-	out->n_frames = stack->n;
-	out->truncated = stack->cut ? "deeper than the 127 frames that are walked" : NULL;
-	if (stack->cut)
-		c->reading.losses.stacks_truncated++;
-	/* Not even in the ring; a stack that is there comes with the next drain. */
-	if (!stack->frames && !s->flags)
-		c->reading.losses.stacks_lost++;
+	out->live_bytes = sum.live_bytes;
+	out->live_blocks = sum.live_blocks;
+	out->alloc_bytes = sum.alloc_bytes;
+	out->allocs = sum.allocs;
+	out->frees = sum.frees;
+	out->failed = sum.failed;
+	out->failed_size = sum.failed_size;
+	describe_stack(c, s, id, out);
 	/* Blocks grow no older than their process. */
 	if (c->images->list.at[image]->end != IMAGE_RUNS)
 		now = c->images->list.at[image]->end_ns;
-	read_ages(c, s, now, out, c->bins + (size_t)id * LT_BIRTH_COUNTERS);
+	read_ages(c, &sum, now, out, c->bins + (size_t)id * LT_BIRTH_COUNTERS);
 	return 0;
 }
 
@@ -180,7 +235,8 @@ static int read_images(struct collector *c)
 /* Times that a probe was hit and its program not run, as the kernel counts them for each program (since 5.12). */
 static uint64_t read_misses(struct collector *c)
 {
-	struct bpf_program *progs[] = {c->bpf->progs.on_session, c->bpf->progs.on_enter, c->bpf->progs.on_leave};
+	struct bpf_program *progs[] = {c->bpf->progs.on_session, c->bpf->progs.on_session_fp, c->bpf->progs.on_enter,
+				       c->bpf->progs.on_enter_fp, c->bpf->progs.on_leave};
 	uint64_t misses = 0;
 	size_t i;
 

@@ -37,6 +37,7 @@ struct attachment {
 struct attacher {
 	struct leaktrace_bpf *bpf;
 	enum attach_path path;
+	enum stack_method stacks;
 	VEC(struct planned *) planned;
 	VEC(struct attachment) attachments;
 	VEC(struct attached_module) modules;
@@ -44,13 +45,14 @@ struct attacher {
 	u32 n_fns, n_modules;
 };
 
-struct attacher *attacher__new(struct leaktrace_bpf *bpf, enum attach_path path)
+struct attacher *attacher__new(struct leaktrace_bpf *bpf, enum attach_path path, enum stack_method stacks)
 {
 	struct attacher *a = calloc(1, sizeof(*a));
 
 	if (a) {
 		a->bpf = bpf;
 		a->path = path;
+		a->stacks = stacks;
 	}
 	return a;
 }
@@ -195,20 +197,22 @@ static int link_perf(struct attachment *at, struct bpf_program *prog, size_t i, 
 /* The return probe comes first: a return without its entry is ignored, an entry without its return is a lost block. */
 static int link_all(struct attacher *a, struct attachment *at)
 {
+	struct bpf_program *enter;
 	size_t i;
 	int err;
 
 	if (a->path == ATTACH_SESSION)
-		return link_multi(a, at, a->bpf->progs.on_session, false);
+		return link_multi(a, at, loader__session_program(a->bpf, a->stacks), false);
+	enter = loader__enter_program(a->bpf, a->stacks);
 	if (a->path == ATTACH_MULTI) {
 		err = link_multi(a, at, a->bpf->progs.on_leave, true);
-		return err ? err : link_multi(a, at, a->bpf->progs.on_enter, false);
+		return err ? err : link_multi(a, at, enter, false);
 	}
 	for (i = 0, err = 0; i < at->planned->plan.fns.n && !err; i++) {
 		if (at->planned->plan.fns.at[i].fn->op != LT_OP_FREE)
 			err = link_perf(at, a->bpf->progs.on_leave, i, true);
 		if (!err)
-			err = link_perf(at, a->bpf->progs.on_enter, i, false);
+			err = link_perf(at, enter, i, false);
 	}
 	return err;
 }

@@ -12,13 +12,14 @@
 #include "base/err.h"
 #include "probe/attach_path.h"
 #include "probe/family.h"
+#include "probe/loader.h"
 #include "select/mappings.h"
 
 struct leaktrace_bpf;
 struct attacher;
 
 /* NULL when out of memory. */
-struct attacher *attacher__new(struct leaktrace_bpf *bpf, enum attach_path path);
+struct attacher *attacher__new(struct leaktrace_bpf *bpf, enum attach_path path, enum stack_method stacks);
 
 /* Detaches everything. */
 void attacher__free(struct attacher *a);

@@ -93,6 +93,27 @@ int elf_image__each_function(struct elf_image *img, int (*fn)(const struct elf_f
 	return ret ? ret : each_in_table(img, SHT_SYMTAB, fn, ctx);
 }
 
+int elf_image__object(struct elf_image *img, const char *name, uint64_t *vaddr)
+{
+	struct elf_strings names;
+	GElf_Shdr sh;
+	Elf_Data *data = find_section(img, SHT_DYNSYM, &sh);
+	GElf_Sym sym;
+	int i;
+
+	if (!data || sh.sh_entsize != sizeof(Elf64_Sym))
+		return -ENOENT;
+	names = untrusted_elf__strings(img->elf, sh.sh_link);
+	for (i = 0; gelf_getsym(data, i, &sym); i++) {
+		if (GELF_ST_TYPE(sym.st_info) != STT_OBJECT || sym.st_shndx == SHN_UNDEF ||
+		    strcmp(elf_strings__at(&names, sym.st_name), name))
+			continue;
+		*vaddr = sym.st_value;
+		return 0;
+	}
+	return -ENOENT;
+}
+
 const char *elf_image__soname(struct elf_image *img)
 {
 	struct elf_strings names;

@@ -22,6 +22,9 @@ struct elf_fn {
  */
 int elf_image__each_function(struct elf_image *img, int (*fn)(const struct elf_fn *f, void *ctx), void *ctx);
 
+/* Address of the data object that .dynsym names so. -ENOENT: there is none. */
+int elf_image__object(struct elf_image *img, const char *name, uint64_t *vaddr);
+
 /* DT_SONAME, or NULL. */
 const char *elf_image__soname(struct elf_image *img);
 

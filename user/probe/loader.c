@@ -26,24 +26,42 @@ static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list 
 	return 0;
 }
 
-static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path)
+struct bpf_program *loader__session_program(struct leaktrace_bpf *bpf, enum stack_method stacks)
 {
-	bool session = path == ATTACH_SESSION;
+	return stacks == STACKS_BY_TABLES ? bpf->progs.on_session : bpf->progs.on_session_fp;
+}
 
-	bpf_program__set_autoload(bpf->progs.on_session, session);
-	bpf_program__set_autoload(bpf->progs.on_enter, !session);
-	bpf_program__set_autoload(bpf->progs.on_leave, !session);
+struct bpf_program *loader__enter_program(struct leaktrace_bpf *bpf, enum stack_method stacks)
+{
+	return stacks == STACKS_BY_TABLES ? bpf->progs.on_enter : bpf->progs.on_enter_fp;
+}
+
+static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path, enum stack_method stacks)
+{
+	struct bpf_program *session = loader__session_program(bpf, stacks);
+	struct bpf_program *enter = loader__enter_program(bpf, stacks);
+	enum bpf_attach_type type = (enum bpf_attach_type)uprobe_multi__attach_type(path);
+
+	if (path == ATTACH_SESSION) {
+		bpf_program__set_autoload(session, true);
+	} else {
+		bpf_program__set_autoload(enter, true);
+		bpf_program__set_autoload(bpf->progs.on_leave, true);
+	}
+	bpf_program__set_autoload(bpf->progs.on_loader, stacks == STACKS_BY_TABLES);
 	bpf_program__set_autoload(bpf->progs.on_exec, true);
 	bpf_program__set_autoload(bpf->progs.on_exit, true);
 	bpf_program__set_autoload(bpf->progs.on_fork, true);
 	if (path == ATTACH_PERF)
 		return;
-	bpf_program__set_expected_attach_type(bpf->progs.on_session, uprobe_multi__attach_type(path));
-	bpf_program__set_expected_attach_type(bpf->progs.on_enter, uprobe_multi__attach_type(path));
-	bpf_program__set_expected_attach_type(bpf->progs.on_leave, uprobe_multi__attach_type(path));
+	bpf_program__set_expected_attach_type(session, type);
+	bpf_program__set_expected_attach_type(enter, type);
+	bpf_program__set_expected_attach_type(bpf->progs.on_leave, type);
+	bpf_program__set_expected_attach_type(bpf->progs.on_loader,
+					      (enum bpf_attach_type)uprobe_multi__attach_type(ATTACH_MULTI));
 }
 
-static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o)
+static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o, enum stack_method stacks)
 {
 	struct stat ns;
 
@@ -58,7 +76,8 @@ static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o)
 	bpf_map__set_max_entries(bpf->maps.blocks, (u32)o->max_blocks);
 	bpf_map__set_max_entries(bpf->maps.sites, (u32)(o->max_sites + LT_MAX_SLOTS));
 	bpf_map__set_max_entries(bpf->maps.site_ids, (u32)o->max_sites);
-	choose_programs(bpf, o->path);
+	bpf_map__set_max_entries(bpf->maps.rows, stacks == STACKS_BY_TABLES ? (u32)o->rows : 1);
+	choose_programs(bpf, o->path, stacks);
 	return 0;
 }
 
@@ -83,26 +102,49 @@ static const char *load_hint(int err)
 	}
 }
 
-struct leaktrace_bpf *loader__load(const struct loader_options *o, struct err *e)
+static int load(struct leaktrace_bpf **bpf, const struct loader_options *o, enum stack_method stacks)
 {
-	struct leaktrace_bpf *bpf;
 	int err;
 
+	*bpf = leaktrace_bpf__open();
+	if (!*bpf)
+		return -errno;
+	err = configure(*bpf, o, stacks);
+	if (!err)
+		err = leaktrace_bpf__load(*bpf);
+	if (!err)
+		err = attach_lifecycle(*bpf);
+	if (!err)
+		return 0;
+	leaktrace_bpf__destroy(*bpf);
+	*bpf = NULL;
+	return err;
+}
+
+struct leaktrace_bpf *loader__load(const struct loader_options *o, enum stack_method *stacks, struct err *e)
+{
+	struct leaktrace_bpf *bpf;
+	int err, again;
+
 	libbpf_set_print(print_libbpf);
-	bpf = leaktrace_bpf__open();
-	if (!bpf) {
-		err__set(e, -errno, "cannot open the BPF code inside leaktrace: %s", strerror(errno));
-		return NULL;
+	*stacks = o->stacks == STACKS_ANY ? STACKS_BY_TABLES : o->stacks;
+	err = load(&bpf, o, *stacks);
+	if (err && o->stacks == STACKS_ANY && err != -EPERM && err != -ENOMEM) {
+		again = load(&bpf, o, STACKS_BY_FRAME_POINTERS);
+		if (!again) {
+			*stacks = STACKS_BY_FRAME_POINTERS;
+			log__warn(
+				"this kernel refuses the code that walks call stacks by unwind tables (%s): they "
+				"follow "
+				"FRAME POINTERS ONLY, and are short or wrong in code built without them; -v shows the "
+				"kernel's own words",
+				strerror(-err));
+			return bpf;
+		}
 	}
-	err = configure(bpf, o);
-	if (!err)
-		err = leaktrace_bpf__load(bpf);
-	if (!err)
-		err = attach_lifecycle(bpf);
-	if (!err)
+	if (bpf)
 		return bpf;
 	err__set(e, err, "the kernel does not take the BPF code (%s): %s", strerror(-err), load_hint(err));
-	leaktrace_bpf__destroy(bpf);
 	return NULL;
 }
 

@@ -10,12 +10,24 @@
 
 struct leaktrace_bpf; /* the generated skeleton */
 
+/* How call stacks are found. */
+enum stack_method { STACKS_BY_TABLES, STACKS_BY_FRAME_POINTERS, STACKS_ANY };
+
 struct loader_options {
 	uint64_t max_blocks, max_sites;
 	uint64_t min_size, max_size; /* -z, -Z */
 	enum attach_path path;
+	enum stack_method stacks; /* STACKS_ANY: by tables if the kernel takes that */
+	uint64_t rows;		  /* room for unwind rows */
 };
 
-/* Open, size and load; lifecycle programs are attached at once. NULL with a sentence on failure. */
-struct leaktrace_bpf *loader__load(const struct loader_options *o, struct err *e);
+/*
+ * Open, size and load; lifecycle programs are attached at once. NULL with a sentence on failure. *stacks is the method
+ * that was loaded.
+ */
+struct leaktrace_bpf *loader__load(const struct loader_options *o, enum stack_method *stacks, struct err *e);
 void loader__free(struct leaktrace_bpf *bpf);
+
+/* The programs for the entry of a function, by the method that was loaded. */
+struct bpf_program *loader__session_program(struct leaktrace_bpf *bpf, enum stack_method stacks);
+struct bpf_program *loader__enter_program(struct leaktrace_bpf *bpf, enum stack_method stacks);

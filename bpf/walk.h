@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * walk: a call stack by the unwind tables of user space (unwind.h), hashed while it is walked.
+ *
+ * The hash is over places, not addresses: (file, pc in the file) where a file is mapped, the pc itself elsewhere. So a
+ * site stays one site when its library is loaded at another address, and another library at the same address makes
+ * another site.
+ *
+ * Functions that are not static are verified once each, whatever the number of frames.
+ */
+#pragma once
+
+#include "maps.h"
+#include "walk_x86.h"
+
+#define MAPPING_STEPS 15 /* halvings of LT_MAX_MAPPINGS */
+#define ROW_STEPS     24 /* and of the rows of one file */
+
+#define RULE_GUESS lt_rule_pack(LT_RULE_GUESS, 2, 2)
+
+static __always_inline u64 mix64(u64 h, u64 v)
+{
+	/* The finalizer of MurmurHash3 (public domain, A. Appleby) over a running xor. */
+	h ^= v;
+	h ^= h >> 33;
+	h *= 0xff51afd7ed558ccdull;
+	h ^= h >> 33;
+	h *= 0xc4ceb9fe1a85ec53ull;
+	return h ^ h >> 33;
+}
+
+/* The last of the mappings that starts at or below pc. */
+static __always_inline struct lt_mapping *find_mapping(const struct walk *w, u64 pc)
+{
+	u32 low = w->first, high = w->first + w->n, at;
+	struct lt_mapping *m;
+	int i;
+
+	for (i = 0; i < MAPPING_STEPS && low < high; i++) {
+		at = (low + high) >> 1;
+		m = bpf_map_lookup_elem(&mappings, &at);
+		if (!m)
+			return NULL;
+		if (m->start <= pc)
+			low = at + 1;
+		else
+			high = at;
+	}
+	if (low == w->first)
+		return NULL;
+	at = low - 1;
+	return bpf_map_lookup_elem(&mappings, &at);
+}
+
+/* A pc before the first row has no unwind information, like one in a gap. */
+static __always_inline u32 find_rule(u32 first, u32 n, u32 pc)
+{
+	u32 low = first, high = first + n, at;
+	struct lt_row *row;
+	int i;
+
+	for (i = 0; i < ROW_STEPS && low < high; i++) {
+		at = (low + high) >> 1;
+		row = bpf_map_lookup_elem(&rows, &at);
+		if (!row)
+			return LT_RULE_NONE;
+		if (row->pc <= pc)
+			low = at + 1;
+		else
+			high = at;
+	}
+	if (low == first)
+		return RULE_GUESS;
+	at = low - 1;
+	row = bpf_map_lookup_elem(&rows, &at);
+	return row ? row->rule : LT_RULE_NONE;
+}
+
+/* Fill in rule and place of pc from the tables. 0, or enum lt_stack_end when it lies in nothing that is known. */
+__noinline int walk_lookup(struct task_state *ts, u64 pc)
+{
+	struct lt_mapping *m;
+	struct walk *w;
+
+	if (!ts)
+		return LT_END_UNMAPPED;
+	w = &ts->walk;
+	m = find_mapping(w, pc);
+	if (!m || m->kind == LT_MAPPING_HOLE)
+		return LT_END_UNMAPPED;
+	w->place = m->file ? lt_place(m->file, pc - m->bias) : pc | LT_PLACE_PC;
+	w->rule = m->kind == LT_MAPPING_TABLE  ? find_rule(m->first, m->n, (u32)(pc - m->bias))
+		  : m->kind == LT_MAPPING_FULL ? (u32)LT_RULE_NONE
+					       : RULE_GUESS;
+	return 0;
+}
+
+/* As walk_lookup(), but most places were looked up before. */
+static __always_inline int walk_rule(struct task_state *ts, struct walk *w, u64 pc)
+{
+	u64 h = (pc ^ (u64)w->generation << 40) * 0x9e3779b97f4a7c15ull, rule, place;
+	u32 slot = h >> (64 - CACHED_RULES_BITS), check;
+	struct cached_rule *cached = bpf_map_lookup_elem(&rules, &slot);
+	int end;
+
+	if (!cached)
+		return LT_END_UNMAPPED;
+	check = (u32)(h >> 16) ^ w->generation;
+	rule = *(volatile u64 *)&cached->rule;
+	place = *(volatile u64 *)&cached->place;
+	if (*(volatile u64 *)&cached->pc == pc && (u32)rule == (check ^ (u32)place ^ (u32)(place >> 32))) {
+		w->rule = rule >> 32;
+		w->place = place;
+		return 0;
+	}
+	end = walk_lookup(ts, pc);
+	if (end)
+		return end;
+	check ^= (u32)w->place ^ (u32)(w->place >> 32);
+	*(volatile u64 *)&cached->pc = pc;
+	*(volatile u64 *)&cached->place = w->place;
+	*(volatile u64 *)&cached->rule = (u64)w->rule << 32 | check;
+	return 0;
+}
+
+/*
+ * The original of a word that a return probe has replaced by the address of its trampoline, the start of the [uprobes]
+ * page. The kernel keeps a list of them, found here by the word's address and not by order, because a tail jump makes
+ * two probes share one word (kernel/events/uprobes.c, prepare_uretprobe()). Other words are returned as they are.
+ */
+__noinline u64 original_return(u64 at, u64 word)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct return_instance *ri = BPF_CORE_READ(task, utask, return_instances);
+	int i;
+
+	for (i = 0; i < 64 && ri; i++) { /* MAX_URETPROBE_DEPTH */
+		if (BPF_CORE_READ(ri, stack) == at)
+			return BPF_CORE_READ(ri, orig_ret_vaddr);
+		ri = BPF_CORE_READ(ri, next);
+	}
+	return word;
+}
+
+#define MAY_BE_TRAMPOLINE(word) (!((word)&0xfff))
+
+static __always_inline int walk_push(struct task_state *ts, const struct walk *w)
+{
+	u32 n = ts->stack.n;
+
+	if (n >= LT_MAX_FRAMES)
+		return LT_END_DEEP;
+	ts->stack.frames[n].pc = w->ip;
+	ts->stack.frames[n].place = 0;
+	if (!w->after_call)
+		ts->stack.interrupted[n >> 6 & 1] |= 1ull << (n & 63);
+	ts->stack.n = n + 1;
+	return 0;
+}
+
+/* One frame. 0 go on, 1 the walk has ended: ts->stack.end says how. */
+__noinline int walk_step(struct task_state *ts)
+{
+	struct walk *w;
+	u32 last;
+	int end;
+	u64 pc;
+
+	if (!ts)
+		return 1;
+	w = &ts->walk;
+	pc = w->ip - (w->after_call & 1);
+	end = walk_rule(ts, w, pc);
+	if (end) {
+		/* What was found on a guess may be any word: it must not make a site of its own. */
+		if (w->guessed && ts->stack.n)
+			ts->stack.n--;
+		else
+			w->hash = mix64(w->hash, pc);
+		ts->stack.end = end;
+		return 1;
+	}
+	w->hash = mix64(w->hash, w->place);
+	last = ts->stack.n - 1;
+	if (last < LT_MAX_FRAMES)
+		ts->stack.frames[last].place = w->place + (w->after_call & 1);
+	if (!(w->after_call & 1) && w->rule & LT_RULE_INEXACT) {
+		ts->stack.end = LT_END_SIGNAL;
+		return 1;
+	}
+	end = step_arch(ts, w, pc);
+	if (!end) {
+		if (MAY_BE_TRAMPOLINE(w->ip) && w->after_call)
+			w->ip = original_return(w->sp - sizeof(u64), w->ip);
+		end = walk_push(ts, w);
+	}
+	if (!end)
+		return 0;
+	ts->stack.end = end < 0 ? LT_END_WHOLE : end;
+	return 1;
+}
+
+/* Walk from the entry of a function, which returns to ret, into ts->stack. w->hash is the seed. */
+static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32 space_id, u64 ret, u64 seed)
+{
+	struct lt_space *space = bpf_map_lookup_elem(&spaces, &space_id);
+	struct walk *w = &ts->walk;
+	u32 stale = 0;
+	u64 range;
+	int i;
+
+	w->hash = mix64(seed, ret);
+	ts->stack.n = 2;
+	ts->stack.end = LT_END_STALE;
+	ts->stack.flags = 0;
+	ts->stack.interrupted[0] = ts->stack.interrupted[1] = 0;
+	ts->stack.frames[0].pc = PT_REGS_IP(ctx);
+	ts->stack.frames[1].pc = ret;
+	ts->stack.frames[0].place = ts->stack.frames[1].place = 0;
+	w->ip = ret;
+	w->sp = PT_REGS_SP(ctx) + sizeof(u64);
+	w->fp = PT_REGS_FP(ctx);
+	w->after_call = 1;
+	w->guessed = 0;
+	if (!space)
+		return;
+	w->hash = seed;
+	stale = *(volatile u32 *)&space->stale;
+	w->generation = *(volatile u32 *)&space->generation;
+	range = *(volatile u64 *)&space->range;
+	w->first = (u32)range;
+	w->n = range >> 32;
+	for (i = 0; i < LT_MAX_FRAMES; i++) {
+		if (walk_step(ts))
+			break;
+	}
+	if (*(volatile u32 *)&space->generation != w->generation || *(volatile u32 *)&space->fresh != stale ||
+	    *(volatile u32 *)&space->stale != stale)
+		ts->stack.end = LT_END_STALE;
+}

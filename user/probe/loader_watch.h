@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * loader_watch: the probe on the empty function by which a process's dynamic loader tells debuggers that its list of
+ * libraries changes. See bpf/loader.bpf.c for what is made of it.
+ */
+#pragma once
+
+#include <sys/types.h>
+
+#include "probe/attach_path.h"
+#include "select/mappings.h"
+
+struct leaktrace_bpf;
+struct loader_watches;
+
+/* NULL when out of memory. */
+struct loader_watches *loader_watches__new(struct leaktrace_bpf *bpf, enum attach_path path);
+
+/* Detaches everything. */
+void loader_watches__free(struct loader_watches *w);
+
+/*
+ * Watch the loaders among a process's mappings that are not watched in it yet. Where that fails, what the loader does
+ * is found out later, by the stacks that the tables do not know; it is logged at -v.
+ */
+void loader_watches__add(struct loader_watches *w, pid_t pid, const struct mappings *m);
