@@ -22,10 +22,11 @@
  *	bits 3-8	SP, FP: the caller's frame pointer was saved at cfa - 8 * this; 0: it was not touched
  *			PLT: the offset grows by 8 from this byte of a 16-byte entry on
  *			DEREF: bit 3 base (0 sp, 1 fp), bit 4 the caller's frame pointer is *(fp), bits 5-8 added * 8
- *after the load bits 9-30	SP, FP, PLT: offset / 8, unsigned; DEREF: offset / 8, signed bit 31
- *LT_RULE_INEXACT
+ *			after the load
+ *	bits 9-30	SP, FP, PLT: offset / 8, unsigned; DEREF: offset / 8, signed
+ *	bit 31		LT_RULE_INEXACT
  *
- * The return address is at cfa - 8 in all of them.
+ * The return address is at cfa - 8 in all of them, but for END, SIGNAL and NONE.
  */
 struct lt_row {
 	u32 pc;
