@@ -9,7 +9,7 @@ struct module;
 
 struct frame {
 	uint64_t pc;		     /* as found on the stack */
-	const struct module *module; /* NULL: no file is mapped there (JIT code, vdso, unmapped since) */
+	const struct module *module; /* NULL: no file is mapped there (JIT code, unmapped since) */
 	uint64_t offset;	     /* file offset of pc, when module is set */
 	bool is_return_address;	     /* name the instruction before it (the call) */
 };

@@ -197,6 +197,9 @@ int plan__make(struct plan *p, const struct module *m, struct err *e)
 	memset(p, 0, sizeof(*p));
 	p->module = m;
 	p->family = family__libc();
+	/* The kernel has no allocator in it, and a probe could not be set there: it is no file that is mapped. */
+	if (m->vdso)
+		return -ENOENT;
 	img = elf_image__open(m, &err);
 	if (!img)
 		return err == -ENOEXEC ? -ENOENT : err__set(e, err, "cannot read %s: %s", m->path, strerror(-err));

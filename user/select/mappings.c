@@ -13,8 +13,10 @@
 #include "base/cleanup.h"
 #include "select/mappings.h"
 #include "select/untrusted_elf.h"
+#include "select/vdso.h"
 
 #define MAX_NOTES (1 << 20)
+#define MAX_VDSOS 8 /* a target that keeps changing its own gets no more modules than these */
 
 struct module_table {
 	VEC(struct module *) list;
@@ -202,6 +204,52 @@ static struct module *module_table__get(struct module_table *t, pid_t pid, const
 	return m;
 }
 
+static struct module *vdso_module__new(pid_t pid, const struct vdso *v)
+{
+	struct module *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	m->root_fd = -1;
+	m->pid = pid;
+	m->vdso = true;
+	m->path = strdup("[vdso]");
+	m->fd = vdso__create_file(v);
+	if (!m->path || m->fd < 0) {
+		module__free(m);
+		return NULL;
+	}
+	read_build_id(m);
+	return m;
+}
+
+/* NULL: its image could not be had. Then it is executable memory without a module, as any other. */
+static struct module *module_table__get_vdso(struct module_table *t, pid_t pid, const struct mapping *at)
+{
+	__cleanup_free struct vdso *v = malloc(sizeof(*v));
+	struct module **known, **slot, *m;
+	unsigned int n = 0;
+
+	if (!v || vdso__read(v, pid, at->start, at->end))
+		return NULL;
+	vec__each (&t->list, known) {
+		if (!(*known)->vdso)
+			continue;
+		if (vdso__is_in_file(v, (*known)->fd))
+			return *known;
+		n++;
+	}
+	m = n < MAX_VDSOS ? vdso_module__new(pid, v) : NULL;
+	slot = m ? vec__add(&t->list) : NULL;
+	if (!slot) {
+		if (m)
+			module__free(m);
+		return NULL;
+	}
+	*slot = m;
+	return m;
+}
+
 /* One line of proc_pid_maps(5). Lines of mappings that are not executable are skipped. */
 static int add_line(struct mappings *m, struct module_table *modules, pid_t pid, const char *line)
 {
@@ -221,6 +269,9 @@ static int add_line(struct mappings *m, struct module_table *modules, pid_t pid,
 		at.module = module_table__get(modules, pid, &at, line + path_at, makedev(dev_major, dev_minor), ino);
 		if (!at.module)
 			return -ENOMEM;
+	} else if (!ino && !strcmp(line + path_at, "[vdso]")) {
+		at.module = module_table__get_vdso(modules, pid, &at);
+		at.offset = 0;
 	}
 	slot = vec__add(&m->list);
 	if (!slot)

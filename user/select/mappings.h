@@ -22,7 +22,7 @@ void module_table__free(struct module_table *t);
 struct mapping {
 	uint64_t start, end;   /* end exclusive */
 	uint64_t offset;       /* of start in the file */
-	struct module *module; /* NULL: executable memory without a file (JIT code, vdso) */
+	struct module *module; /* NULL: executable memory without a file (JIT code) */
 };
 
 struct mappings {

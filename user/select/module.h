@@ -5,6 +5,8 @@
  *
  * The file is opened through the target's own view (/proc/PID/map_files, then /proc/PID/root), never through ours: in a
  * container the same path names another file.
+ *
+ * The vdso is a module, too: fd is a memfd with a copy of its image, path is "[vdso]".
  */
 #pragma once
 
@@ -18,6 +20,7 @@
 struct module {
 	char *path;	/* as the target sees it, without " (deleted)" */
 	bool deleted;	/* replaced or unlinked since it was mapped */
+	bool vdso;	/* the kernel's, in no file system */
 	int fd;		/* read-only, close-on-exec; -1 when it could not be opened */
 	int open_error; /* negative errno that says why, when fd < 0 */
 	int root_fd;	/* O_PATH of the target's root directory, for separate debug files; -1 if unknown */
