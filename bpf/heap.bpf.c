@@ -14,10 +14,6 @@
 #include "stack.h"
 #include "block.h"
 
-/* Returned by the entry half of a session: do, or do not, run at the return. */
-#define RETURN_WANTED	0
-#define RETURN_UNWANTED 1
-
 /* All are loaded and then one is chosen: clang would else compute its offset, and the verifier takes no variable ones.
  */
 static __always_inline u64 argument(struct pt_regs *ctx, u8 number)

@@ -26,24 +26,20 @@ static __always_inline void on_state(struct lt_space *space, u32 now)
 }
 
 /* The cookie is the distance from the function to the loader's r_debug; 0: unknown (musl, which unmaps nothing). */
-SEC("?uprobe")
-int on_loader(struct pt_regs *ctx)
+static __always_inline void on_notice(struct pt_regs *ctx)
 {
 	u64 distance = bpf_get_attach_cookie(ctx);
-	struct task_state *ts;
+	u32 now = LT_LINK_CONSISTENT, id;
+	struct task_state *ts = task_enter();
 	struct lt_space *space;
 	struct lt_slot *slot;
-	u32 now = LT_LINK_CONSISTENT, id, pid;
 
-	refuse_private_stack(ctx);
-	count_hit();
-	ts = task_enter();
 	if (!ts)
-		return 0;
+		return;
 	id = ts->slot;
 	slot = bpf_map_lookup_elem(&slots, &id);
 	if (!slot)
-		return 0;
+		return;
 	id = slot->space;
 	space = bpf_map_lookup_elem(&spaces, &id);
 	if (space && distance) {
@@ -51,8 +47,15 @@ int on_loader(struct pt_regs *ctx)
 			now = LT_LINK_UNKNOWN;
 		on_state(space, now);
 	}
-	pid = current_pid();
 	if (now != LT_LINK_ADD)
-		send_process(LT_REC_LOADED, ts->slot, pid);
-	return 0;
+		send_process(LT_REC_LOADED, ts->slot, current_pid());
+}
+
+SEC("?uprobe")
+int on_loader(struct pt_regs *ctx)
+{
+	refuse_private_stack(ctx);
+	count_hit();
+	on_notice(ctx);
+	return cfg_sessions ? RETURN_UNWANTED : 0;
 }

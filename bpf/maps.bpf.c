@@ -10,6 +10,7 @@ const volatile u64 cfg_max_size = ~0ull;
 const volatile u32 cfg_pidns = 0;
 const volatile bool cfg_vm_children_hit = false;
 const volatile bool cfg_never = false;
+const volatile bool cfg_sessions = false;
 
 /* Ids by BPF, windows and birth slots by user space. */
 struct lt_state state = {};

@@ -12,10 +12,11 @@
 #include "unwind.h"
 
 /* Written by user space before load; the verifier drops what they switch off. */
-extern const volatile u32 cfg_max_sites;	/* sites beyond this number share their slot's overflow site */
-extern const volatile u64 cfg_min_size;		/* -z: smaller allocations are not tracked */
-extern const volatile u64 cfg_max_size;		/* -Z: larger ones neither */
-extern const volatile bool cfg_never;		/* false; the compiler must not know */
+extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
+extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
+extern const volatile u64 cfg_max_size;	 /* -Z: larger ones neither */
+extern const volatile bool cfg_never;	 /* false; the compiler must not know */
+extern const volatile bool cfg_sessions; /* attached by session: what an entry returns decides about its return */
 extern const volatile bool cfg_vm_children_hit; /* perf links fire in children that share the memory; others do not */
 extern const volatile u32 cfg_pidns; /* inode number of the tracer's pid namespace, in which pids are reported */
 
@@ -137,6 +138,10 @@ struct map_tasks {
 	__type(key, int);
 	__type(value, struct task_state);
 };
+
+/* Returned by the entry half of a session: do, or do not, run at the return. */
+#define RETURN_WANTED	0
+#define RETURN_UNWANTED 1
 
 struct map_fns {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

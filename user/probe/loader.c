@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "leaktrace.skel.h"
 #include "probe/loader.h"
@@ -16,13 +17,17 @@
 /* libbpf's own lines: its warnings come with failures that we explain ourselves, so they show with -v only. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char line[1024];
+	__cleanup_free char *text = NULL;
+	char *rest, *line;
 
-	if (log__level() < (level == LIBBPF_DEBUG ? LOG_DEBUG : LOG_INFO))
+	if (log__level() < (level == LIBBPF_DEBUG ? LOG_DEBUG : LOG_INFO) || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, ap);
-	line[strcspn(line, "\n")] = '\0';
-	log__at(level == LIBBPF_DEBUG ? LOG_DEBUG : LOG_INFO, "%s", line);
+	/* What the verifier said comes as one message of many lines. */
+	rest = text;
+	while ((line = strsep(&rest, "\n"))) {
+		if (*line)
+			log__at(level == LIBBPF_DEBUG ? LOG_DEBUG : LOG_INFO, "%s", line);
+	}
 	return 0;
 }
 
@@ -57,8 +62,8 @@ static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path, en
 	bpf_program__set_expected_attach_type(session, type);
 	bpf_program__set_expected_attach_type(enter, type);
 	bpf_program__set_expected_attach_type(bpf->progs.on_leave, type);
-	bpf_program__set_expected_attach_type(bpf->progs.on_loader,
-					      (enum bpf_attach_type)uprobe_multi__attach_type(ATTACH_MULTI));
+	/* All of one type: the kernel lets programs share the (empty) map of tail calls only so. */
+	bpf_program__set_expected_attach_type(bpf->progs.on_loader, type);
 }
 
 static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o, enum stack_method stacks)
@@ -68,6 +73,7 @@ static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o, 
 	if (stat("/proc/self/ns/pid", &ns))
 		return -errno;
 	bpf->rodata->cfg_pidns = (u32)ns.st_ino;
+	bpf->rodata->cfg_sessions = o->path == ATTACH_SESSION;
 	bpf->rodata->cfg_vm_children_hit = o->path == ATTACH_PERF;
 	bpf->rodata->cfg_max_sites = (u32)o->max_sites;
 	bpf->rodata->cfg_min_size = o->min_size;

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include "abi.h"
+
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -101,7 +103,7 @@ static int attach(struct loader_watches *w, struct loader_watch *it, const struc
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = n->distance);
 	struct uprobe_multi m = {
 		.prog_fd = bpf_program__fd(w->bpf->progs.on_loader),
-		.path = ATTACH_MULTI,
+		.path = w->path,
 		.file_fd = it->module->fd,
 		.offsets = &n->offset,
 		.cookies = &n->distance,
