@@ -136,6 +136,8 @@ static void describe_site(const struct site_reading *in, const struct growth *g,
 	s->frames = in->frames;
 	s->n_frames = in->n_frames;
 	s->truncated = in->truncated;
+	s->guessed = in->guessed;
+	s->finished = in->finished;
 	s->frames_lost = !in->frames && !in->overflow;
 }
 
@@ -235,6 +237,7 @@ struct snapshot *accountant__update(struct accountant *a, const struct reading *
 	snap->sites = a->out_sites.at;
 	snap->n_sites = (unsigned int)a->out_sites.n;
 	snap->losses = r->losses;
+	snap->walk_ends = r->walk_ends;
 	snap->overhead = r->overhead;
 	snap->audit_bytes = snap->audit_blocks = -1;
 	return snap;

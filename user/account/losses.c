@@ -32,7 +32,7 @@ const struct loss_kind loss_kinds[] = {
 	{LOSS(records_dropped), .words = "records that did not fit into the ring buffer",
 	 .remedy = "details of these are missing, sums are not affected"},
 	{LOSS(stacks_truncated), .words = "call stacks cut short",
-	 .remedy = "build the target with -fno-omit-frame-pointer to see its outer callers"},
+	 .remedy = "each says where and why; what it shows of callers is right"},
 	{LOSS(floors_missed), .words = "floor updates given up under contention",
 	 .remedy = "a floor may be shown too high; trust \"rising\" less where these are many"},
 };

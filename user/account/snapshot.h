@@ -40,6 +40,8 @@ struct site {
 	const struct frame *frames; /* allocator function first */
 	unsigned int n_frames;
 	const char *truncated; /* why the stack is not whole; NULL: it is, as far as its method can tell */
+	bool guessed;	       /* some frame was found by an assumed frame pointer: there is no unwind information */
+	bool finished;	       /* the kernel side could not walk it to its end, user space did */
 	bool frames_lost;      /* the stack never reached user space */
 };
 
@@ -84,7 +86,7 @@ struct snapshot {
 	double observed_s; /* of these, with probes on */
 	double interval_s;
 	unsigned int windows;	  /* that ended */
-	const char *stack_method; /* "frame pointers" */
+	const char *stack_method; /* "unwind tables" | "frame pointers" */
 	const char *attach_path;  /* "session" | "multi" | "perf" */
 	bool final;		  /* the trace has ended */
 	const char *end_reason;	  /* "interrupted", "target ended", …; NULL unless final */
@@ -93,6 +95,7 @@ struct snapshot {
 	struct site *sites;
 	unsigned int n_sites;
 	struct losses losses;
+	struct walk_ends walk_ends;
 	struct overhead overhead;
 	/* Sums over the block map, read only on request (it costs a pass over every block); -1: not read. */
 	int64_t audit_bytes, audit_blocks;

@@ -29,6 +29,11 @@ struct losses {
 	uint64_t processes_untracked; /* calls of an address space beyond the limit of processes */
 };
 
+/* Walks of call stacks that did not come to their end by the unwind tables, by what they met. Most were finished. */
+struct walk_ends {
+	uint64_t deep, unmapped, no_rule, signal, stale, unreadable, implausible;
+};
+
 struct overhead {
 	uint64_t probe_hits;
 	double probe_cpu_s; /* NAN unknown */
@@ -78,5 +83,6 @@ struct reading {
 	const struct image_reading *images;
 	unsigned int n_images;
 	struct losses losses;
+	struct walk_ends walk_ends;
 	struct overhead overhead;
 };

@@ -269,6 +269,19 @@ static void read_losses(struct collector *c, struct losses *l)
 	l->probe_misses = read_misses(c);
 }
 
+static void read_walk_ends(const struct collector *c, struct walk_ends *w)
+{
+	const uint64_t *n = c->counters + LT_CNT_ENDS;
+
+	w->deep = n[LT_END_DEEP];
+	w->unmapped = n[LT_END_UNMAPPED];
+	w->no_rule = n[LT_END_NO_RULE];
+	w->signal = n[LT_END_SIGNAL];
+	w->stale = n[LT_END_STALE];
+	w->unreadable = n[LT_END_UNREADABLE];
+	w->implausible = n[LT_END_IMPLAUSIBLE];
+}
+
 static void read_overhead(struct collector *c, struct overhead *o)
 {
 	int cpu, n_cpus = libbpf_num_possible_cpus();
@@ -304,6 +317,7 @@ const struct reading *collector__read(struct collector *c, bool end_window)
 		publish_birth(c);
 	}
 	read_losses(c, &c->reading.losses);
+	read_walk_ends(c, &c->reading.walk_ends);
 	read_overhead(c, &c->reading.overhead);
 	c->reading.time_ns = now;
 	c->reading.window_ended = end_window;

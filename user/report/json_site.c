@@ -164,6 +164,8 @@ json_t *json_site__new(const struct report *r, const struct report_options *opt,
 	jobject__set(&o, "reachable", json_string("unknown"));
 	jobject__set(&o, "holders", json_array());
 	jobject__set(&o, "truncated", jvalue__text(s->truncated));
+	jobject__set(&o, "guessed", json_boolean(s->guessed));
+	jobject__set(&o, "finished", json_boolean(s->finished));
 	jobject__set(&o, "frames_lost", json_boolean(s->frames_lost));
 	jobject__set(&o, "frames", frames(r, s));
 	jobject__set(&o, "blocks", blocks_of(opt, blocks, s));

@@ -61,6 +61,20 @@ static json_t *overhead(const struct overhead *v)
 	return jobject__done(&o);
 }
 
+static json_t *walk_ends(const struct walk_ends *w)
+{
+	struct jobject o = jobject__new();
+
+	jobject__set(&o, "deep", jvalue__u64(w->deep));
+	jobject__set(&o, "unmapped", jvalue__u64(w->unmapped));
+	jobject__set(&o, "no_rule", jvalue__u64(w->no_rule));
+	jobject__set(&o, "signal", jvalue__u64(w->signal));
+	jobject__set(&o, "stale", jvalue__u64(w->stale));
+	jobject__set(&o, "unreadable", jvalue__u64(w->unreadable));
+	jobject__set(&o, "implausible", jvalue__u64(w->implausible));
+	return jobject__done(&o);
+}
+
 static json_t *audit(const struct snapshot *snap)
 {
 	struct jobject o;
@@ -103,6 +117,7 @@ static json_t *document(const struct report *r, const struct report_options *o, 
 	jobject__set(&doc, "processes", processes(r->snap));
 	jobject__set(&doc, "sites", sites(r, o, blocks));
 	jobject__set(&doc, "losses", losses(&r->snap->losses));
+	jobject__set(&doc, "walk_ends", walk_ends(&r->snap->walk_ends));
 	jobject__set(&doc, "overhead", overhead(&r->snap->overhead));
 	jobject__set(&doc, "audit", audit(r->snap));
 	return jobject__done(&doc);

@@ -51,7 +51,8 @@ static void put_wait(struct text *t)
 static void put_stacks(struct text *t)
 {
 	const struct snapshot *snap = t->r->snap;
-	unsigned int whole = 0, cut = 0, lost = 0;
+	bool by_frame_pointers = snap->stack_method && !strcmp(snap->stack_method, "frame pointers");
+	unsigned int whole = 0, cut = 0, lost = 0, guessed = 0;
 
 	for (unsigned int i = 0; i < snap->n_sites; i++) {
 		const struct site *s = &snap->sites[i];
@@ -64,12 +65,16 @@ static void put_stacks(struct text *t)
 			cut++;
 		else
 			whole++;
+		guessed += s->guessed;
 	}
 	fputs("stacks: ", t->to);
 	text__put_safe(t, snap->stack_method);
-	if (snap->stack_method && !strcmp(snap->stack_method, "frame pointers"))
-		fputs(" only (code built without them shows wrong or short stacks)", t->to);
-	fprintf(t->to, ": %u whole, %u truncated, %u lost\n", whole, cut, lost);
+	if (by_frame_pointers)
+		fputs(" ONLY (code built without them shows wrong or short stacks)", t->to);
+	fprintf(t->to, ": %u whole, %u truncated, %u lost", whole, cut, lost);
+	if (guessed && !by_frame_pointers)
+		fprintf(t->to, "; %u through code without unwind information, by its frame pointers", guessed);
+	fputc('\n', t->to);
 }
 
 /* Processes of one program hook the same libraries: each is named once. */
