@@ -7,23 +7,12 @@
 #pragma once
 
 #include <elfutils/libdw.h>
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "base/work_limit.h"
 #include "symbolize/spans.h"
 
 #define MAX_INLINED 64
-
-/* CPU time that one file's DWARF may take in all. A healthy file needs microseconds an address. */
-struct work_limit {
-	uint64_t left_ns;
-	uint64_t started_ns;
-	unsigned int steps;
-};
-
-void work_limit__start(struct work_limit *w);
-bool work_limit__exceeded(struct work_limit *w); /* cheap; call once a step */
-void work_limit__stop(struct work_limit *w);
 
 /* Add the address ranges of all functions in the unit; ref is the offset of the function's DIE. */
 void die_walk__functions(Dwarf_Die *unit, struct spans *out, struct work_limit *limit);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <pthread.h>
+
+#include "finish_fixture.h"
+
+struct moment moment;
+
+/* As in GCC's unwind.h, whose name is that of a header of ours here. 0 is _URC_NO_REASON. */
+struct _Unwind_Context;
+extern int _Unwind_Backtrace(int (*each)(struct _Unwind_Context *, void *), void *arg);
+extern uintptr_t _Unwind_GetIPInfo(struct _Unwind_Context *, int *exact);
+
+/* A jump leaves the stack as it is, so the C function gets what probe() got: a return address on top. */
+__asm__(".text\n"
+	".globl probe\n"
+	".type probe, @function\n"
+	"probe:\n"
+	"	.cfi_startproc\n"
+	"	mov %rax, moment(%rip)\n"
+	"	lea moment(%rip), %rax\n"
+	"	mov %rdx, 8(%rax)\n"
+	"	mov %rcx, 16(%rax)\n"
+	"	mov %rbx, 24(%rax)\n"
+	"	mov %rsi, 32(%rax)\n"
+	"	mov %rdi, 40(%rax)\n"
+	"	mov %rbp, 48(%rax)\n"
+	"	mov %rsp, 56(%rax)\n"
+	"	mov %r8, 64(%rax)\n"
+	"	mov %r9, 72(%rax)\n"
+	"	mov %r10, 80(%rax)\n"
+	"	mov %r11, 88(%rax)\n"
+	"	mov %r12, 96(%rax)\n"
+	"	mov %r13, 104(%rax)\n"
+	"	mov %r14, 112(%rax)\n"
+	"	mov %r15, 120(%rax)\n"
+	"	lea probe(%rip), %rcx\n"
+	"	mov %rcx, 128(%rax)\n"
+	"	jmp probe_taken\n"
+	"	.cfi_endproc\n"
+	".size probe, . - probe\n");
+
+static uint64_t stack_end(void)
+{
+	pthread_attr_t attr;
+	size_t size = 0;
+	void *at = NULL;
+
+	pthread_getattr_np(pthread_self(), &attr);
+	pthread_attr_getstack(&attr, &at, &size);
+	pthread_attr_destroy(&attr);
+	return (uint64_t)at + size;
+}
+
+static int add_frame(struct _Unwind_Context *c, void *skip)
+{
+	int exact = 0;
+	uint64_t pc = _Unwind_GetIPInfo(c, &exact);
+
+	/* The first is that of probe_taken(). */
+	if ((*(int *)skip)++ == 0 || !pc || moment.n == MAX_PCS)
+		return 0;
+	moment.pcs[moment.n] = pc;
+	moment.interrupted[moment.n++] = exact;
+	return 0;
+}
+
+void probe_taken(void);
+
+NO_ASAN void probe_taken(void)
+{
+	const volatile uint64_t *sp = (const volatile uint64_t *)moment.regs[REG_SP];
+	uint64_t left = stack_end() - moment.regs[REG_SP];
+	int frames = 0;
+	size_t i;
+
+	/* On another stack as much as the test says it has. */
+	moment.size = left < MAX_COPY ? left : MAX_COPY;
+	if (moment.regs[REG_SP] > stack_end() || left > 64u << 20)
+		moment.size = 0;
+	for (i = 0; i < moment.size / 8; i++)
+		((uint64_t *)moment.bytes)[i] = sp[i];
+	moment.n = 0;
+	_Unwind_Backtrace(add_frame, &frames);
+}
+
+struct view look(void)
+{
+	struct view v = {.modules = module_table__new(), .f = finisher__new()};
+
+	assert_non_null(v.modules);
+	assert_non_null(v.f);
+	assert_int_equal(mappings__refresh(&v.m, v.modules, getpid()), 0);
+	return v;
+}
+
+void look_away(struct view *v)
+{
+	finisher__free(v->f);
+	mappings__free(&v->m);
+	module_table__free(v->modules);
+}
+
+struct stack_copy copy_of(const struct moment *at)
+{
+	return (struct stack_copy){.regs = at->regs, .n_regs = N_REGS, .bytes = at->bytes, .size = at->size};
+}
+
+struct result walk(struct view *v, const struct stack_copy *copy, unsigned int max)
+{
+	struct result r = {};
+
+	assert_true(max <= MAX_PCS);
+	r.end = finisher__walk(v->f, &v->m, copy, r.pcs, r.interrupted, max, &r.n, &r.flags);
+	assert_true(r.n <= max);
+	return r;
+}
+
+void check_moment(void)
+{
+	struct stack_copy copy = copy_of(&moment);
+	struct view v = look();
+	struct result r = walk(&v, &copy, MAX_PCS);
+	unsigned int i;
+
+	for (i = 0; i < moment.n && i + 1 < r.n; i++) {
+		assert_int_equal(r.pcs[i + 1], moment.pcs[i]);
+		assert_int_equal(r.interrupted[i + 1], moment.interrupted[i]);
+	}
+	assert_int_equal(r.end, LT_END_WHOLE);
+	assert_int_equal(r.n, moment.n + 1);
+	assert_int_equal(r.pcs[0], (uint64_t)probe);
+	assert_true(r.interrupted[0]);
+	assert_int_equal(r.flags, 0);
+	look_away(&v);
+}
+
+void check_beyond(const struct moment *from, unsigned int between, unsigned int flags)
+{
+	struct stack_copy copy = copy_of(&moment);
+	struct view v = look();
+	struct result r = walk(&v, &copy, MAX_PCS);
+	unsigned int i;
+
+	assert_int_equal(r.end, LT_END_WHOLE);
+	assert_int_equal(r.flags, flags);
+	/* from->pcs[0] is another place of the same function. */
+	assert_int_equal(r.n, 1 + between + from->n);
+	for (i = 1; i < from->n; i++)
+		assert_int_equal(r.pcs[1 + between + i], from->pcs[i]);
+	look_away(&v);
+}
