@@ -120,6 +120,27 @@ static void test_return_address_at_zero(void **state)
 	json_decref(doc);
 }
 
+static void test_code_made_at_run_time(void **state)
+{
+	const struct frame jit = {.pc = 0x7fff1010, .is_return_address = true, .jit_name = "py::f", .jit_offset = 16};
+	struct fixture f;
+	struct site *s;
+	json_t *doc, *frame;
+
+	(void)state;
+	fixture__init(&f);
+	s = fixture__add_site(&f, 1);
+	s->frames = &jit;
+	s->n_frames = 1;
+	doc = report(&f);
+	frame = at(at(doc, "sites", 0), "frames", 0);
+	check_string(frame, "pc", "0x7fff1010");
+	check_string(frame, "symbol", "py::f");
+	check_integer(frame, "offset", 16);
+	check_nulls(frame, "module module_offset build_id file line");
+	json_decref(doc);
+}
+
 static void test_without_symbolizer(void **state)
 {
 	struct fixture f;
@@ -265,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_site),
 		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_code_made_at_run_time),
 		cmocka_unit_test(test_return_address_at_zero),
 		cmocka_unit_test(test_without_symbolizer),
 		cmocka_unit_test(test_unknown_and_huge),

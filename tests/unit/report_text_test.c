@@ -272,6 +272,26 @@ static void test_deep_stack(void **state)
 	free(text);
 }
 
+static void test_code_made_at_run_time(void **state)
+{
+	const struct frame frames[] = {{.pc = 1, .module = &fixture_server, .offset = 0x66},
+				       {.pc = 0x7fff1010, .jit_name = "py::f:/srv/app.py", .jit_offset = 16}};
+	struct fixture f;
+	struct site *s;
+	char *text;
+
+	(void)state;
+	use_locale("C.UTF-8");
+	fixture__init(&f);
+	s = fixture__add_site(&f, 1);
+	s->frames = frames;
+	s->n_frames = COUNT(frames);
+	text = fixture__render(&f, TEXT);
+	check_contains(text, " py::f:/srv/app.py ");
+	check_contains(text, " [jit]\n");
+	free(text);
+}
+
 static void test_every_line_fits(void **state)
 {
 	struct fixture f;
@@ -326,10 +346,15 @@ static void test_lines(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_growing_server), cmocka_unit_test(test_too_early),
-		cmocka_unit_test(test_old_blocks),     cmocka_unit_test(test_quiet),
-		cmocka_unit_test(test_words),	       cmocka_unit_test(test_top),
-		cmocka_unit_test(test_deep_stack),     cmocka_unit_test(test_every_line_fits),
+		cmocka_unit_test(test_growing_server),
+		cmocka_unit_test(test_too_early),
+		cmocka_unit_test(test_old_blocks),
+		cmocka_unit_test(test_quiet),
+		cmocka_unit_test(test_words),
+		cmocka_unit_test(test_top),
+		cmocka_unit_test(test_deep_stack),
+		cmocka_unit_test(test_every_line_fits),
+		cmocka_unit_test(test_code_made_at_run_time),
 		cmocka_unit_test(test_lines),
 	};
 

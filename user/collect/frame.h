@@ -12,6 +12,8 @@ struct frame {
 	const struct module *module; /* NULL: no file is mapped there (JIT code, unmapped since) */
 	uint64_t offset;	     /* file offset of pc, when module is set */
 	bool is_return_address;	     /* name the instruction before it (the call) */
+	const char *jit_name;	     /* terminal-safe, owned by the image: of code made at run time; NULL unknown */
+	uint64_t jit_offset;	     /* of pc from the start of that function, when jit_name is set */
 };
 
 struct age_bin {

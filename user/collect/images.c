@@ -3,9 +3,14 @@
 #include <string.h>
 
 #include "abi.h"
+#include "base/clock.h"
 #include "collect/images.h"
 #include "select/process_info.h"
 #include "unwind/spaces.h"
+
+/* For reading a perf map: so much at once, and a share of the time since it was first needed. */
+#define JIT_BURST_NS (NSEC_PER_SEC / 4)
+#define JIT_SHARE    32
 
 void image__refresh(struct image *img)
 {
@@ -109,12 +114,53 @@ const struct mapping *image__find(struct image *img, struct images *all, uint64_
 	return mappings__find(&img->mappings, pc);
 }
 
+/* Make the perf map say what its file says now. False: there is none. */
+static bool refresh_jit(struct image *img)
+{
+	uint64_t now = clock__mono_ns();
+
+	if (!img->jit) {
+		if (img->end != IMAGE_RUNS)
+			return false;
+		img->jit = perf_map__new(img->pid);
+		img->jit_since_ns = now;
+	}
+	if (!img->jit)
+		return false;
+	if (img->end == IMAGE_RUNS && img->jit_spent_ns < JIT_BURST_NS + (now - img->jit_since_ns) / JIT_SHARE) {
+		perf_map__refresh(img->jit);
+		img->jit_spent_ns += clock__mono_ns() - now;
+	}
+	return true;
+}
+
+void image__name_jit(struct image *img, struct frame *frames, unsigned int n)
+{
+	bool is_read = false;
+	uint64_t start;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		struct frame *f = &frames[i];
+
+		if (f->module)
+			continue;
+		if (!is_read && !refresh_jit(img))
+			return;
+		is_read = true;
+		f->jit_name = perf_map__find(img->jit, f->pc - f->is_return_address, &start);
+		if (f->jit_name)
+			f->jit_offset = f->pc - start;
+	}
+}
+
 void images__free(struct images *all)
 {
 	struct image **img;
 
 	vec__each (&all->list, img) {
 		mappings__free(&(*img)->mappings);
+		perf_map__free((*img)->jit);
 		free((*img)->exe);
 		free((*img)->cgroup);
 		free(*img);

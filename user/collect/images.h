@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "base/vec.h"
+#include "collect/perf_map.h"
 #include "collect/reading.h"
 #include "select/mappings.h"
 
@@ -24,8 +25,10 @@ struct image {
 	int exit_status;   /* wait(2) status, -1 unknown */
 	int64_t rss_bytes; /* as last seen, -1 unknown */
 	struct mappings mappings;
-	bool mappings_stale; /* to be read again when an address is not found in them */
-	uint32_t space;	     /* of the kernel side's copy; LT_NO_SPACE: there is none */
+	bool mappings_stale;  /* to be read again when an address is not found in them */
+	uint32_t space;	      /* of the kernel side's copy; LT_NO_SPACE: there is none */
+	struct perf_map *jit; /* NULL until a frame needs it */
+	uint64_t jit_since_ns, jit_spent_ns;
 };
 
 struct images {
@@ -57,5 +60,11 @@ void image__refresh_mappings(struct image *img, struct images *all);
 
 /* The mapping that holds pc; NULL when none does, also after another look if they are stale. */
 const struct mapping *image__find(struct image *img, struct images *all, uint64_t pc);
+
+/*
+ * Name those of a stack's n frames that belong to no file, as the perf map of the process is now. How much time that
+ * may take is bounded: a process that rewrites its map all the time loses names, not our time.
+ */
+void image__name_jit(struct image *img, struct frame *frames, unsigned int n);
 
 void images__free(struct images *all);

@@ -210,5 +210,6 @@ int stacks__add(struct stacks *s, struct images *images, uint16_t fn, const stru
 	stack->end = (uint8_t)w.end;
 	stack->flags = (uint8_t)w.flags;
 	stack->finished = w.finished;
+	image__name_jit(img, stack->frames, stack->n);
 	return join(s, stack);
 }

@@ -4,15 +4,14 @@
 
 static bool is_after_call(const struct frame *f)
 {
-	return f->is_return_address && f->offset;
+	return f->module && f->is_return_address && f->offset;
 }
 
-struct symbols frame__symbols(const struct report *r, const struct frame *f)
+struct symbols frame__symbols(const struct report *r, const struct frame *f, struct symbol *room)
 {
-	static const struct symbol nameless;
-
+	*room = (struct symbol){.name = f->jit_name, .offset = f->jit_offset};
 	if (!f->module || !r->symbolizer)
-		return (struct symbols){.at = &nameless, .n = 1};
+		return (struct symbols){.at = room, .n = 1};
 	return symbolizer__lookup(r->symbolizer, f->module, f->offset - is_after_call(f));
 }
 

@@ -45,7 +45,8 @@ static json_t *frames(const struct report *r, const struct site *s)
 	struct jobject list = jlist__new();
 
 	for (unsigned int i = 0; i < s->n_frames; i++) {
-		struct symbols lines = frame__symbols(r, &s->frames[i]);
+		struct symbol room;
+		struct symbols lines = frame__symbols(r, &s->frames[i], &room);
 
 		for (unsigned int j = 0; j < lines.n; j++)
 			jlist__add(&list, frame_line(&s->frames[i], &lines.at[j]));

@@ -55,8 +55,7 @@ static void fill_line(struct line *line, const struct frame *f, const struct sym
 		text__safe(name, sizeof(name), s->name);
 		snprintf(line->function, sizeof(line->function), "%s%s", name, s->inlined ? " (inlined)" : "");
 		fill_place(line, s);
-		if (f->module)
-			text__safe(line->module, sizeof(line->module), module__name(f->module));
+		text__safe(line->module, sizeof(line->module), f->module ? module__name(f->module) : "[jit]");
 	} else if (f->module) {
 		text__safe(name, sizeof(name), module__name(f->module));
 		snprintf(line->function, sizeof(line->function), "%s+0x%" PRIx64, name, f->offset);
@@ -70,12 +69,13 @@ static void fill_lines(struct lines *lines, const struct report *r, const struct
 {
 	for (unsigned int i = 0; i < s->n_frames; i++) {
 		struct symbols symbols;
+		struct symbol room;
 
 		if (lines->n == MAX_LINES) {
 			lines->more += s->n_frames - i;
 			return;
 		}
-		symbols = frame__symbols(r, &s->frames[i]);
+		symbols = frame__symbols(r, &s->frames[i], &room);
 		for (unsigned int j = 0; j < symbols.n; j++) {
 			if (lines->n == MAX_LINES)
 				lines->more++;

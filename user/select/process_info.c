@@ -87,6 +87,33 @@ int process_info__read(pid_t pid, struct process_info *info)
 	return info->tgid < 0 ? -ESRCH : 0;
 }
 
+int process_info__ids(pid_t pid, struct process_ids *ids)
+{
+	char buf[4096], *line;
+	unsigned int uid, euid;
+	ssize_t n = read_proc(pid, "status", buf, sizeof(buf));
+
+	if (n < 0)
+		return (int)n;
+	line = strstr(buf, "\nUid:");
+	if (!line || sscanf(line + 5, "%u %u", &uid, &euid) != 2)
+		return -EPROTO;
+	ids->uid = uid;
+	ids->euid = euid;
+	/* One number for each namespace, ours first (proc_pid_status(5)); groups by the hundred may push it out of buf.
+	 */
+	line = strstr(buf, "\nNSpid:");
+	ids->own_pid = pid;
+	if (line) {
+		line += strlen("\nNSpid:");
+		line[strcspn(line, "\n")] = '\0';
+		line = strrchr(line, '\t');
+	}
+	if (line)
+		ids->own_pid = atoi(line);
+	return 0;
+}
+
 char *process_info__exe(pid_t pid)
 {
 	char path[64], link[4096];

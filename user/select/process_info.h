@@ -19,6 +19,14 @@ struct process_info {
 /* 0, -ESRCH no such process, or another negative errno. */
 int process_info__read(pid_t pid, struct process_info *info);
 
+struct process_ids {
+	pid_t own_pid;	 /* as it is called in the innermost pid namespace: what its getpid() returns */
+	uid_t uid, euid; /* as this host numbers users */
+};
+
+/* 0, -ESRCH no such process, or another negative errno. */
+int process_info__ids(pid_t pid, struct process_ids *ids);
+
 /* Path of the running program, terminal-safe, " (deleted)" removed; NULL when it cannot be read. Caller frees. */
 char *process_info__exe(pid_t pid);
 

@@ -13,7 +13,7 @@
 #include "symbolize/crc32.h"
 #include "symbolize/debug_file.h"
 #include "symbolize/debuginfod.h"
-#include "symbolize/lookup_root.h"
+#include "select/lookup_root.h"
 
 #define DEBUG_DIR "/usr/lib/debug"
 

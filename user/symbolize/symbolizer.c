@@ -8,7 +8,7 @@
 #include "select/module.h"
 #include "symbolize/debug_info.h"
 #include "symbolize/demangle.h"
-#include "symbolize/interned.h"
+#include "base/interned.h"
 #include "symbolize/symbolizer.h"
 #include "symbolize/symtab.h"
 

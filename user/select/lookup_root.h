@@ -14,6 +14,9 @@
  */
 int lookup_root__open(int root_fd, const char *path);
 
+/* The same, for a file that must be at that path itself: a symbolic link there is refused with -EINVAL. */
+int lookup_root__open_itself(int root_fd, const char *path);
+
 /* Whether root_fd is the same directory as this host's root. */
 bool lookup_root__is_host(int root_fd);
 

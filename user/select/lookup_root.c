@@ -3,28 +3,29 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/openat2.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "base/cleanup.h"
-#include "symbolize/lookup_root.h"
+#include "select/lookup_root.h"
 
 #ifndef XFS_SUPER_MAGIC
 #define XFS_SUPER_MAGIC 0x58465342
 #endif
 
-static int find(int root_fd, const char *path)
+static int find(int root_fd, const char *path, int flags)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
+		.flags = (uint64_t)(O_PATH | O_CLOEXEC | flags),
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
 	};
 	long fd;
 
 	if (root_fd == HOST_ROOT)
-		return path[0] == '/' ? open(path, O_PATH | O_CLOEXEC) : -1;
+		return path[0] == '/' ? open(path, O_PATH | O_CLOEXEC | flags) : -1;
 	/*
 	 * A sandbox may deny openat2() (ENOSYS, EPERM). Then files of the target's root are not looked at: any other
 	 * way to walk a path could be led out of that root by a symbolic link. This host is still searched.
@@ -33,10 +34,11 @@ static int find(int root_fd, const char *path)
 	return (int)fd;
 }
 
-int lookup_root__open(int root_fd, const char *path)
+/* O_NONBLOCK: whoever holds a lease on the file (F_SETLEASE) would keep us waiting for it otherwise. */
+static int open_regular(int root_fd, const char *path, int flags)
 {
 	char self[64];
-	__cleanup_close int fd = find(root_fd, path);
+	__cleanup_close int fd = find(root_fd, path, flags);
 	struct stat st;
 	int out;
 
@@ -45,8 +47,18 @@ int lookup_root__open(int root_fd, const char *path)
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
 	snprintf(self, sizeof(self), "/proc/self/fd/%d", fd);
-	out = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	out = open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	return out < 0 ? -errno : out;
+}
+
+int lookup_root__open(int root_fd, const char *path)
+{
+	return open_regular(root_fd, path, 0);
+}
+
+int lookup_root__open_itself(int root_fd, const char *path)
+{
+	return open_regular(root_fd, path, O_NOFOLLOW);
 }
 
 bool lookup_root__is_host(int root_fd)

@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
-#include "symbolize/interned.h"
+#include "base/interned.h"
 
 #define MAX_TEXT 4096
 
