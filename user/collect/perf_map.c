@@ -241,7 +241,7 @@ void perf_map__refresh(struct perf_map *m)
 	if ((uint64_t)st.st_size == m->read)
 		return;
 	err = read_more(m, fd);
-	if (!err || m->fresh.n)
+	if (m->fresh.n)
 		err = ranges__put(&m->functions, m->fresh.at, m->fresh.n) ?: err;
 	vec__free(&m->fresh);
 	log__debug("process %d: perf map: %" PRIu64 " bytes read, %zu functions%s%s", m->pid, m->read,
