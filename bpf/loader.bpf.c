@@ -47,7 +47,8 @@ static __always_inline void on_notice(struct pt_regs *ctx)
 			now = LT_LINK_UNKNOWN;
 		on_state(space, now);
 	}
-	if (now != LT_LINK_ADD)
+	/* Before a library is unmapped there is nothing new to read. */
+	if (now != LT_LINK_ADD && now != LT_LINK_DELETE)
 		send_process(LT_REC_LOADED, ts->slot, current_pid());
 }
 

@@ -60,16 +60,6 @@ static __always_inline u32 record_bytes(const struct lt_rec_stack *rec)
 	return bytes > sizeof(*rec) ? sizeof(*rec) : bytes;
 }
 
-/* Registers in the order of their DWARF numbers (System V ABI, AMD64, figure 3.36). */
-static __always_inline void copy_registers(struct lt_rec_partial *out, struct pt_regs *ctx)
-{
-	u64 regs[LT_PARTIAL_REGS] = {ctx->ax,  ctx->dx,	 ctx->cx,  ctx->bx,  ctx->si,  ctx->di,
-				     ctx->bp,  ctx->sp,	 ctx->r8,  ctx->r9,  ctx->r10, ctx->r11,
-				     ctx->r12, ctx->r13, ctx->r14, ctx->r15, ctx->ip};
-
-	__builtin_memcpy(out->regs, regs, sizeof(regs));
-}
-
 __noinline int copy_replaced(struct lt_rec_partial *out)
 {
 	struct task_struct *task = bpf_get_current_task_btf();

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* walk_x86: one step of a walk on x86-64: from a frame's registers and its rule to those of its caller. */
+/*
+ * walk_x86: what of a walk is particular to x86-64: one step, from a frame's registers and its rule to those of its
+ * caller; and the registers that user space needs to walk by itself.
+ */
 #pragma once
 
 #include "maps.h"
@@ -100,4 +103,14 @@ static __always_inline int step_arch(struct task_state *ts, struct walk *w, u64 
 	default:
 		return LT_END_NO_RULE;
 	}
+}
+
+/* Registers in the order of their DWARF numbers (System V ABI, AMD64, figure 3.36). */
+static __always_inline void copy_registers(struct lt_rec_partial *out, struct pt_regs *ctx)
+{
+	u64 regs[LT_PARTIAL_REGS] = {ctx->ax,  ctx->dx,	 ctx->cx,  ctx->bx,  ctx->si,  ctx->di,
+				     ctx->bp,  ctx->sp,	 ctx->r8,  ctx->r9,  ctx->r10, ctx->r11,
+				     ctx->r12, ctx->r13, ctx->r14, ctx->r15, ctx->ip};
+
+	__builtin_memcpy(out->regs, regs, sizeof(regs));
 }

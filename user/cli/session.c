@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,7 @@ static void prepare_self(void)
 /* Build the tables of what the targets have mapped, so that their map gets the size that is needed. */
 static uint64_t rows_wanted(struct session *s)
 {
+	uint64_t begin = clock__mono_ns();
 	struct mappings m = {};
 	struct mapping *at;
 	struct target *t;
@@ -78,6 +80,8 @@ static uint64_t rows_wanted(struct session *s)
 		}
 	}
 	mappings__free(&m);
+	log__info("unwind tables: %" PRIu64 " rows in %.1f ms", tables__rows(s->tables),
+		  (double)(clock__mono_ns() - begin) / 1e6);
 	return spaces__rows_wanted(s->tables);
 }
 

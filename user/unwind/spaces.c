@@ -275,7 +275,15 @@ int spaces__publish(struct spaces *s, uint32_t id, const struct mappings *m, uin
 
 uint32_t spaces__stale(const struct spaces *s, uint32_t space)
 {
-	return space < LT_MAX_SPACES ? __atomic_load_n(&s->spaces[space].stale, __ATOMIC_ACQUIRE) : 0;
+	const struct lt_space *at;
+	uint32_t stale;
+
+	if (space >= LT_MAX_SPACES)
+		return 0;
+	at = &s->spaces[space];
+	stale = __atomic_load_n(&at->stale, __ATOMIC_ACQUIRE);
+	/* While a library is being unmapped no reading is worth anything: the loader's next notice says when. */
+	return __atomic_load_n(&at->link_state, __ATOMIC_ACQUIRE) == LT_LINK_DELETE ? stale - 1 : stale;
 }
 
 void spaces__remove(struct spaces *s, uint32_t id)
