@@ -26,6 +26,7 @@ typedef uint8_t u8;
 #define LT_PENDING	  4   /* nested hooked calls of one thread */
 #define LT_BIRTH_COUNTERS 16  /* per site */
 #define LT_BIRTH_SLOTS	  256 /* absolute birth slots in one trace: lengths double, so this lasts for centuries */
+#define LT_COMM_SIZE	  16  /* TASK_COMM_LEN (include/linux/sched.h), with its NUL */
 
 /* What a hooked function does with its arguments and its result. */
 enum lt_op {
@@ -204,7 +205,9 @@ struct lt_rec_process {
 	u32 slot; /* LT_NO_SLOT when it has none (EXEC, EXIT) */
 	u32 pid;  /* thread group id in the tracer's pid namespace */
 	u32 pad;
-	u64 time_ns; /* bpf_ktime_get_ns */
+	u64 time_ns;		 /* bpf_ktime_get_ns */
+	u64 start_boottime;	 /* of its first thread, in ns since boot */
+	char comm[LT_COMM_SIZE]; /* its name now; when user space asks /proc, it may have ended or become another */
 };
 
 #define LT_NO_SLOT  0xffffffffu
@@ -221,4 +224,4 @@ LT_ASSERT_SIZE(struct lt_state, 24 + LT_BIRTH_SLOTS);
 LT_ASSERT_SIZE(struct lt_rec_stack, 32 + 16 * LT_MAX_FRAMES);
 LT_ASSERT_SIZE(struct lt_rec_partial,
 	       sizeof(struct lt_rec_stack) + 8 * LT_PARTIAL_REGS + 8 + 16 * LT_PARTIAL_REPLACED + LT_PARTIAL_BYTES);
-LT_ASSERT_SIZE(struct lt_rec_process, 24);
+LT_ASSERT_SIZE(struct lt_rec_process, 48);

@@ -31,12 +31,16 @@ static __noinline u32 current_pid(void)
 	return 0;
 }
 
+/* About the process of the current task. */
 static __always_inline long send_process(u32 type, u32 slot, u32 pid)
 {
 	struct lt_rec_process rec = {.type = type, .slot = slot, .pid = pid, .time_ns = bpf_ktime_get_ns()};
+	struct task_struct *leader = BPF_CORE_READ(bpf_get_current_task_btf(), group_leader);
+	long err;
 
-	long err = bpf_ringbuf_output(&ring, &rec, sizeof(rec), BPF_RB_FORCE_WAKEUP);
-
+	rec.start_boottime = BPF_CORE_READ(leader, start_boottime);
+	bpf_core_read(rec.comm, sizeof(rec.comm), &leader->comm);
+	err = bpf_ringbuf_output(&ring, &rec, sizeof(rec), BPF_RB_FORCE_WAKEUP);
 	if (err)
 		count(LT_CNT_RECORDS_DROPPED, 1);
 	return err;

@@ -238,6 +238,22 @@ def test_target_becomes_another_program(lab):
     check_closed(trace.document)
 
 
+def test_programs_that_are_gone_before_anyone_asks(lab):
+    """leaktrace sleeps while its target becomes other programs and ends: each still has its name."""
+    victim = lab.program(lab.victim_path("exec_other"), "/bin/sh", "-c", "exec env true")
+    assert victim.out.wait_for("^READY", START_SECONDS)
+    trace = lab.trace(victim)
+    trace.signal(signal.SIGSTOP)
+    victim.send()
+    assert victim.wait() == 0
+    trace.signal(signal.SIGCONT)
+    assert trace.wait() == 0, trace
+    found = [(p["comm"], p["ended"]) for p in trace.document["processes"]]
+    assert found == [("exec_other", "exec"), ("sh", "exec"), ("env", "exec"), ("true", "exit")]
+    assert len({p["start_time"] for p in trace.document["processes"]}) == 1
+    check_closed(trace.document)
+
+
 def test_target_becomes_a_program_without_allocator(lab):
     victim = lab.program(lab.victim_path("exec_other"), lab.victim_path("no_libc"))
     assert victim.out.wait_for("^READY", START_SECONDS)

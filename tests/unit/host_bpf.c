@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <stdio.h>
+
 #include "host_bpf.h"
 
 #define BUCKETS 1024
@@ -318,6 +320,7 @@ static void add_threads(void)
 		t->pid = t->tgid = 1000 + (int)i;
 		t->group_leader = t;
 		t->start_boottime = 1;
+		snprintf(t->comm, sizeof(t->comm), "thread %u", i);
 		t->self_exec_id = 1;
 	}
 }

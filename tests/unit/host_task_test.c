@@ -122,6 +122,22 @@ static void threads_and_processes(void **how)
 	assert_int_equal(host.last_process.pid, 0);
 }
 
+/* Name and start are those of the process: of its first thread, whichever makes the call. */
+static void a_process_is_named_by_its_first_thread(void **how)
+{
+	(void)how;
+	host__join(1, 2);
+	host.threads[2].task.start_boottime = 77;
+	host__run(1);
+	mallocs(30, A);
+	assert_int_equal(host.last_process.start_boottime, 77);
+	assert_string_equal(host.last_process.comm, "thread 2");
+	strcpy(host.threads[2].task.comm, "of 15 letters..");
+	host.current->task.self_exec_id++;
+	mallocs(30, A);
+	assert_string_equal(host.last_process.comm, "of 15 letters..");
+}
+
 /* The same pid, another address space; what was pending in the old one never returns. */
 static void exec_starts_anew(void **how)
 {
@@ -213,6 +229,7 @@ int main(void)
 		HOST_TEST(stacks_that_differ_in_one_frame),
 		HOST_TEST(ring_is_full_for_a_while),
 		HOST_TEST(threads_and_processes),
+		HOST_TEST(a_process_is_named_by_its_first_thread),
 		HOST_TEST(exec_starts_anew),
 		HOST_TEST(a_reused_pid_is_another_process),
 		HOST_TEST(too_many_processes),

@@ -30,6 +30,7 @@ static void on_process(struct collector *c, const struct lt_rec_process *rec)
 	/* After an exec the slot may have been made before its image had a space. */
 	if (img->slot < LT_MAX_SLOTS)
 		__atomic_store_n(&c->slots[img->slot].space, img->space, __ATOMIC_RELEASE);
+	image__learn(img, rec);
 }
 
 static void on_exec(struct collector *c, const struct lt_rec_process *rec)
@@ -44,6 +45,7 @@ static void on_exec(struct collector *c, const struct lt_rec_process *rec)
 	img = images__add(c->images, (pid_t)rec->pid);
 	if (!img)
 		return;
+	image__learn(img, rec);
 	image__read_mappings(img, c->images);
 	collector__watch(c, img->pid);
 	c->options.on_event(c->options.ctx, COLLECTOR_EXEC, (pid_t)rec->pid);
@@ -72,6 +74,7 @@ static void on_exit_record(struct collector *c, const struct lt_rec_process *rec
 
 	if (!img)
 		return;
+	image__learn(img, rec);
 	image__ended(img, c->images, IMAGE_EXITED, rec->time_ns);
 	c->options.on_event(c->options.ctx, COLLECTOR_EXIT, (pid_t)rec->pid);
 }

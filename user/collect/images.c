@@ -4,6 +4,7 @@
 
 #include "abi.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "collect/images.h"
 #include "select/process_info.h"
 #include "unwind/spaces.h"
@@ -12,25 +13,26 @@
 #define JIT_BURST_NS (NSEC_PER_SEC / 4)
 #define JIT_SHARE    32
 
-void image__refresh(struct image *img)
+static void read_proc(struct image *img)
 {
 	struct process_info info;
-	char *exe, *cgroup;
 
 	if (process_info__read(img->pid, &info))
 		return;
 	memcpy(img->comm, info.comm, sizeof(img->comm));
 	img->start_time = info.start_time;
-	exe = process_info__exe(img->pid);
-	if (exe) {
-		free(img->exe);
-		img->exe = exe;
-	}
-	cgroup = process_info__cgroup(img->pid);
-	if (cgroup) {
-		free(img->cgroup);
-		img->cgroup = cgroup;
-	}
+	img->exe = process_info__exe(img->pid);
+	img->cgroup = process_info__cgroup(img->pid);
+}
+
+void image__learn(struct image *img, const struct lt_rec_process *rec)
+{
+	char comm[LT_COMM_SIZE + 1] = "";
+
+	memcpy(comm, rec->comm, LT_COMM_SIZE);
+	text__safe(img->comm, sizeof(img->comm), comm);
+	if (!img->start_time)
+		img->start_time = process_info__start_time(rec->start_boottime);
 }
 
 struct image *images__add(struct images *all, pid_t pid)
@@ -49,7 +51,7 @@ struct image *images__add(struct images *all, pid_t pid)
 	img->exit_status = -1;
 	img->rss_bytes = -1;
 	img->mappings_stale = true;
-	image__refresh(img);
+	read_proc(img);
 	return img;
 }
 

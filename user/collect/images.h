@@ -14,11 +14,13 @@
 #include "collect/reading.h"
 #include "select/mappings.h"
 
+struct lt_rec_process;
+
 struct image {
 	pid_t pid;
-	uint32_t slot; /* LT_NO_SLOT until its first allocation or free */
-	double start_time;
-	char comm[64];
+	uint32_t slot;	    /* LT_NO_SLOT until its first allocation or free */
+	double start_time;  /* seconds since the epoch */
+	char comm[64];	    /* terminal-safe */
 	char *exe, *cgroup; /* terminal-safe; NULL unknown */
 	enum image_end end;
 	uint64_t end_ns;   /* monotonic */
@@ -40,14 +42,17 @@ struct images {
 /* A new running image of a process, with what /proc says about it now. NULL when out of memory. */
 struct image *images__add(struct images *all, pid_t pid);
 
+/*
+ * What the kernel side says of an image. Its name is that of the moment, while /proc may already know the next image of
+ * the process, or nothing: short-lived programs are gone before anyone asks.
+ */
+void image__learn(struct image *img, const struct lt_rec_process *rec);
+
 /* The image of a process that runs now, or NULL. */
 struct image *images__running(struct images *all, pid_t pid);
 
 /* The image with this slot, or NULL; and its index in the list. */
 struct image *images__by_slot(struct images *all, uint32_t slot, unsigned int *index);
-
-/* Read what /proc says again (after an exec the first answers may have been early). */
-void image__refresh(struct image *img);
 
 /* It has ended: its process has exited or runs another program now. */
 void image__ended(struct image *img, struct images *all, enum image_end end, uint64_t time_ns);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "select/module.h"
 #include "select/process_info.h"
@@ -43,6 +44,16 @@ static double boot_time(void)
 			break;
 	}
 	return (double)btime;
+}
+
+static double time_of_ticks(uint64_t ticks)
+{
+	return boot_time() + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+double process_info__start_time(uint64_t start_boottime_ns)
+{
+	return time_of_ticks(start_boottime_ns / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK)));
 }
 
 static pid_t read_tgid(pid_t pid)
@@ -83,7 +94,7 @@ int process_info__read(pid_t pid, struct process_info *info)
 	info->tgid = read_tgid(pid);
 	info->kernel_thread = flags & PF_KTHREAD;
 	info->start_ticks = ticks;
-	info->start_time = boot_time() + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	info->start_time = time_of_ticks(ticks);
 	return info->tgid < 0 ? -ESRCH : 0;
 }
 

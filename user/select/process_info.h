@@ -26,6 +26,8 @@ struct process_ids {
 
 /* 0, -ESRCH no such process, or another negative errno. */
 int process_info__ids(pid_t pid, struct process_ids *ids);
+/* Seconds since the epoch of a start in nanoseconds since boot, cut to clock ticks as /proc shows it. */
+double process_info__start_time(uint64_t start_boottime_ns);
 
 /* Path of the running program, terminal-safe, " (deleted)" removed; NULL when it cannot be read. Caller frees. */
 char *process_info__exe(pid_t pid);
