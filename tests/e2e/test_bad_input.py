@@ -161,10 +161,20 @@ def test_wrong_usage(lab, args):
     (["--container", "abc"], "--container"), (["--all"], "--all"), (["--sample", "1M"], "--sample"),
     (["--sample=1M"], "--sample"), (["--max-overhead", "5"], "--max-overhead"), (["-s", "10"], "--sample"),
     (["-s10"], "--sample"), (["-o", "5", "-p", "1"], "unit"), (["--format", "pprof", "-p", "1"], "pprof"),
-    (["record", "-p", "1"], "record"), ([], "-p PID"), (["--"], "command"),
+    (["-t"], "-t"), (["-at"], "-t"), (["-vn", "x"], "-n"), (["--cgr", "x"], "-g"), (["-O", "libx.so"], "-O"),
+    (["record", "-p", "1"], "record"), (["-c", "true", "--", "true"], "-c"), (["-c", "true", "-c", "true"], "-c"), ([], "-p PID"), (["--"], "command"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_not_offered_yet(lab, args, word):
     assert_refused(lab.run(*args), USAGE, word)
+
+
+def test_a_value_is_no_option(lab):
+    """What follows an option that takes a value may look like another option."""
+    victim = lab.victim("leak_o0")
+    trace = lab.start_by("sh", "-c", 'cd "$0" && exec "$@"', lab.tmp, lab.leaktrace_path, "-p", victim.pid, "-d", "200ms",
+                         "-w", "-s")
+    assert trace.wait() == 0, trace
+    assert (lab.tmp / "-s").read_text()
 
 
 def test_output_into_nowhere(lab):

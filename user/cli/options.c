@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <argp.h>
-#include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-#include "base/units.h"
 #include "cli/options.h"
+#include "cli/refused.h"
+#include "cli/usage.h"
 #include "version.h"
 
 enum {
@@ -66,101 +62,7 @@ static const char doc[] =
 	"  leaktrace -d 60 --format json -p 1234 -w report.json\n"
 	"  leaktrace -- ./server --port 80   run and trace from its first instruction";
 
-/* Options of the design that come later, and letters that mean something else in memleak: refused with the next step.
- */
-static const struct {
-	const char *option, *hint;
-} refused[] = {
-	{"--fail-on-leak", "needs verdicts, which this version does not give yet"},
-	{"-n", "selecting by name is not there yet; -p $(pidof NAME) traces one by name"},
-	{"--name", "selecting by name is not there yet; -p $(pidof NAME) traces one by name"},
-	{"-g", "selecting by cgroup is not there yet; give pids: -p PID,PID"},
-	{"--cgroup", "selecting by cgroup is not there yet; give pids: -p PID,PID"},
-	{"--container", "selecting by container is not there yet; give the pid as the host sees it: -p PID"},
-	{"--all", "tracing every process is not there yet; give pids: -p PID,PID"},
-	{"-s", "memleak's every-Nth sampling is biased and not offered; --sample BYTES comes in a later version"},
-	{"--sample", "sampling is not there yet; this version tracks every block"},
-	{"--max-overhead", "the overhead governor is not there yet; this version tracks every block at full cost"},
-	{"--allocator", "other allocators than libc's are not there yet"},
-	{"-O", "other allocators than libc's are not there yet"},
-	{"-S", "other allocators than libc's are not there yet"},
-	{"--no-mmap", "mappings are not tracked yet, so there is nothing to switch off"},
-	{"-t", "printing every event is not there yet; an INTERVAL gives periodic reports"},
-	{"--follow", "following forks is not there yet; give the child's pid: -p PID,PID"},
-	{"--reach", "reachability is not there yet"},
-};
-
 static const char *const later_commands[] = {"record", "report", "diff", "top", "oom", "agent", "doctor"};
-
-static void usage_error(const char *fmt, ...) __attribute__((format(printf, 1, 2), noreturn));
-static void usage_error(const char *fmt, ...)
-{
-	char raw[1024], safe[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(raw, sizeof(raw), fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "leaktrace: %s (leaktrace --help)\n", text__safe(safe, sizeof(safe), raw));
-	exit(EXIT_USAGE);
-}
-
-static const char *why(int err)
-{
-	switch (err) {
-	case -ERANGE:
-		return "out of range";
-	case -EDOM:
-		return "it needs a unit, as in 500ms, 30s or 2m";
-	default:
-		return "not understood";
-	}
-}
-
-static uint64_t duration(const char *what, const char *text)
-{
-	uint64_t ns = 0;
-	int err = units__parse_duration(text, &ns);
-
-	if (err)
-		usage_error("%s '%s': %s; give a time like 500ms, 30, 2m or 1h", what, text, why(err));
-	if (ns < 10000000)
-		usage_error("%s '%s' is too short; the shortest is 10ms", what, text);
-	return ns;
-}
-
-static uint64_t size(const char *what, const char *text)
-{
-	uint64_t bytes = 0;
-	int err = units__parse_size(text, &bytes);
-
-	if (err)
-		usage_error("%s '%s': %s; give a size like 64, 4K or 1.5M", what, text, why(err));
-	return bytes;
-}
-
-static uint64_t number(const char *what, const char *text, uint64_t min, uint64_t max)
-{
-	uint64_t n = 0;
-	int err = units__parse_uint(text, min, max, &n);
-
-	if (err)
-		usage_error("%s '%s': %s; give a number from %llu to %llu", what, text, why(err),
-			    (unsigned long long)min, (unsigned long long)max);
-	return n;
-}
-
-static uint64_t age(const char *text)
-{
-	uint64_t ns = 0;
-	int err = units__parse_duration_with_unit(text, &ns);
-
-	if (err == -EDOM)
-		usage_error("-o %s needs a unit, as in -o %sms (memleak counts in ms) or -o %ss", text, text, text);
-	if (err)
-		usage_error("-o '%s': %s; give an age like 500ms or 2m", text, why(err));
-	return ns;
-}
 
 static void set_format(struct options *o, const char *name)
 {
@@ -169,14 +71,14 @@ static void set_format(struct options *o, const char *name)
 
 	for (i = 0; i < sizeof(later) / sizeof(later[0]); i++) {
 		if (!strcmp(name, later[i]))
-			usage_error("--format %s is not there yet; text and json are", name);
+			usage__error("--format %s is not there yet; text and json are", name);
 	}
 	if (!strcmp(name, "json"))
 		o->format = FORMAT_JSON;
 	else if (!strcmp(name, "text"))
 		o->format = FORMAT_TEXT;
 	else
-		usage_error("--format '%s' is not known; text and json are", name);
+		usage__error("--format '%s' is not known; text and json are", name);
 }
 
 static void set_pids(struct options *o, const char *list)
@@ -184,15 +86,17 @@ static void set_pids(struct options *o, const char *list)
 	struct err e;
 
 	if (o->pids.list.n)
-		usage_error("-p is given twice; list all pids in one, as in -p 1234,5678");
+		usage__error("-p is given twice; list all pids in one, as in -p 1234,5678");
 	if (targets__parse(&o->pids, list, &e))
-		usage_error("%s", e.text);
+		usage__error("%s", e.text);
 }
 
 static void set_shell_command(struct options *o, const char *line)
 {
 	static char *argv[4];
 
+	if (o->command)
+		usage__error("-c '%s': there is another command; one trace runs one", line);
 	argv[0] = "/bin/sh";
 	argv[1] = "-c";
 	argv[2] = (char *)line;
@@ -213,7 +117,7 @@ static void set_attach_path(struct options *o, const char *name)
 {
 	o->path = attach_path__parse(name);
 	if (o->path == ATTACH_NONE)
-		usage_error("--attach-path '%s' is not known; session, multi and perf are", name);
+		usage__error("--attach-path '%s' is not known; session, multi and perf are", name);
 }
 
 static void set_positional(struct options *o, unsigned int index, const char *text)
@@ -223,14 +127,14 @@ static void set_positional(struct options *o, unsigned int index, const char *te
 	if (index == 0) {
 		for (i = 0; i < sizeof(later_commands) / sizeof(later_commands[0]); i++) {
 			if (!strcmp(text, later_commands[i]))
-				usage_error("the command '%s' is not there yet; this version can trace", text);
+				usage__error("the command '%s' is not there yet; this version can trace", text);
 		}
-		o->interval_ns = duration("INTERVAL", text);
+		o->interval_ns = usage__duration("INTERVAL", text);
 		o->has_interval = true;
 	} else if (index == 1) {
-		o->count = number("COUNT", text, 1, UINT32_MAX);
+		o->count = usage__number("COUNT", text, 1, UINT32_MAX);
 	} else {
-		usage_error("too many arguments: '%s'; to run a command, put -- before it", text);
+		usage__error("too many arguments: '%s'; to run a command, put -- before it", text);
 	}
 }
 
@@ -245,10 +149,10 @@ static int parse_show(struct options *o, int key, const char *arg)
 		o->output = arg;
 		return 0;
 	case 'T':
-		o->top = (unsigned int)number("-T", arg, 1, 1000000);
+		o->top = (unsigned int)usage__number("-T", arg, 1, 1000000);
 		return 0;
 	case 'o':
-		o->min_age_ns = age(arg);
+		o->min_age_ns = usage__age(arg);
 		return 0;
 	case 'a':
 		o->show_addresses = true;
@@ -279,21 +183,21 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 		set_shell_command(o, arg);
 		return 0;
 	case 'd':
-		o->duration_ns = duration("-d", arg);
+		o->duration_ns = usage__duration("-d", arg);
 		return 0;
 	case 'z':
-		o->min_size = size("-z", arg);
+		o->min_size = usage__size("-z", arg);
 		return 0;
 	case 'Z':
-		o->max_size = size("-Z", arg);
+		o->max_size = usage__size("-Z", arg);
 		return 0;
 	case OPT_EXACT:
 		return 0;
 	case OPT_MAX_BLOCKS:
-		o->max_blocks = number("--max-blocks", arg, 1, 1u << 28);
+		o->max_blocks = usage__number("--max-blocks", arg, 1, 1u << 28);
 		return 0;
 	case OPT_MAX_SITES:
-		o->max_sites = number("--max-sites", arg, 1, 1u << 20);
+		o->max_sites = usage__number("--max-sites", arg, 1, 1u << 20);
 		return 0;
 	case OPT_STACKS:
 		set_stacks(o, arg);
@@ -309,32 +213,14 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-/* argp would say only "unrecognized option". Looked for before it runs, up to "--". */
-static void refuse_later_options(int argc, char **argv)
-{
-	size_t r, len;
-	int i;
-
-	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
-		for (r = 0; r < sizeof(refused) / sizeof(refused[0]); r++) {
-			len = strlen(refused[r].option);
-			if (strncmp(argv[i], refused[r].option, len))
-				continue;
-			/* -s10 and --sample=10, but not -sX of another letter's cluster, nor --samplex. */
-			if (argv[i][len] == '\0' || argv[i][len] == '=' || len == 2)
-				usage_error("%s: %s", refused[r].option, refused[r].hint);
-		}
-	}
-}
-
 static void check(struct options *o)
 {
 	if (!o->pids.list.n && !o->command)
-		usage_error("nothing to trace; give -p PID, or -- COMMAND to run one");
+		usage__error("nothing to trace; give -p PID, or -- COMMAND to run one");
 	if (o->pids.list.n && o->command)
-		usage_error("-p and a command cannot be traced together; choose one");
+		usage__error("-p and a command cannot be traced together; choose one");
 	if (o->min_size > o->max_size)
-		usage_error("-z is larger than -Z: no allocation is left to track");
+		usage__error("-z is larger than -Z: no allocation is left to track");
 	/* Floors need windows to compare: a short trace gets shorter ones. */
 	if (!o->has_interval && o->duration_ns && o->duration_ns / 12 < o->interval_ns)
 		o->interval_ns = o->duration_ns / 12 > 100000000 ? o->duration_ns / 12 : 100000000;
@@ -344,7 +230,8 @@ const char *argp_program_version = "leaktrace " LEAKTRACE_VERSION;
 
 void options__parse(struct options *o, int argc, char **argv)
 {
-	static const struct argp argp = {table, parse_option, args_doc, doc, NULL, NULL, NULL};
+	static const struct argp_child children[] = {{&refused__argp, 0, NULL, 0}, {0}};
+	static const struct argp argp = {table, parse_option, args_doc, doc, children, NULL, NULL};
 	int i, own = argc;
 
 	memset(o, 0, sizeof(*o));
@@ -371,8 +258,7 @@ void options__parse(struct options *o, int argc, char **argv)
 		}
 	}
 	if (o->command && !o->command[0])
-		usage_error("-- is not followed by a command");
-	refuse_later_options(own, argv);
+		usage__error("-- is not followed by a command");
 	argp_parse(&argp, own, argv, 0, NULL, o);
 	check(o);
 }
