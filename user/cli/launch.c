@@ -31,6 +31,18 @@ static void run_child(char **argv, int error_fd)
 	_exit(127);
 }
 
+static const char *remedy(int err)
+{
+	switch (err) {
+	case ENOENT:
+		return "check its name, and PATH if it has no slash";
+	case EACCES:
+		return "choose a file with execute permission";
+	default:
+		return "try it without leaktrace";
+	}
+}
+
 int launch__start(struct launch *l, char **argv, struct err *e)
 {
 	__cleanup_close int read_end = -1, write_end = -1;
@@ -48,10 +60,11 @@ int launch__start(struct launch *l, char **argv, struct err *e)
 	close(steal_fd(&write_end));
 	if (read(read_end, &child_errno, sizeof(child_errno)) == sizeof(child_errno)) {
 		waitpid(l->pid, &status, 0);
-		return err__set(e, -child_errno, "cannot run '%s': %s", argv[0], strerror(child_errno));
+		return err__set(e, -child_errno, "cannot run '%s': %s; %s", argv[0], strerror(child_errno),
+				remedy(child_errno));
 	}
 	if (waitpid(l->pid, &status, 0) < 0 || !WIFSTOPPED(status))
-		return err__set(e, -ECHILD, "'%s' ended before it could be traced", argv[0]);
+		return err__set(e, -ECHILD, "'%s' ended before it could be traced; try it without leaktrace", argv[0]);
 	/* If we die, it must die rather than stay stopped for ever; after the release nothing ties it to us. */
 	ptrace(PTRACE_SETOPTIONS, l->pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL));
 	l->stopped = true;

@@ -7,6 +7,9 @@
 #include "cli/usage.h"
 #include "version.h"
 
+/* The kernel makes no larger hash: its buckets would take 4 GiB (kernel/bpf/hashtab.c). */
+#define MAX_BLOCKS (1u << 27)
+
 enum {
 	OPT_FORMAT = 0x100,
 	OPT_EXACT,
@@ -110,7 +113,7 @@ static void set_stacks(struct options *o, const char *name)
 	else if (!strcmp(name, "fp"))
 		o->stacks = STACKS_BY_FRAME_POINTERS;
 	else
-		usage_error("--stacks '%s' is not known; tables and fp are", name);
+		usage__error("--stacks '%s' is not known; tables and fp are", name);
 }
 
 static void set_attach_path(struct options *o, const char *name)
@@ -194,7 +197,7 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_EXACT:
 		return 0;
 	case OPT_MAX_BLOCKS:
-		o->max_blocks = usage__number("--max-blocks", arg, 1, 1u << 28);
+		o->max_blocks = usage__number("--max-blocks", arg, 1, MAX_BLOCKS);
 		return 0;
 	case OPT_MAX_SITES:
 		o->max_sites = usage__number("--max-sites", arg, 1, 1u << 20);

@@ -101,10 +101,14 @@ static int load(struct session *s, struct err *e)
 		.on_event = on_event,
 		.ctx = s,
 	};
+	int err;
 
 	lo.path = s->path = attach_path__choose(o->path, e);
 	if (s->path == ATTACH_NONE)
 		return -ENOTSUP;
+	err = privilege__check_path(s->path, e);
+	if (err)
+		return err;
 	s->images.modules = module_table__new();
 	s->tables = tables__new();
 	s->symbolizer = symbolizer__new();
@@ -162,6 +166,28 @@ static int no_allocator(const struct session *s, pid_t pid, struct err *e)
 		pid);
 }
 
+/* A new image of a process, whose life is reported from now on. NULL with a sentence on failure. */
+static struct image *add_image(struct session *s, pid_t pid, int *err, struct err *e)
+{
+	struct image *img = images__add(&s->images, pid);
+
+	*err = img ? collector__watch(s->collector, pid) : -ENOMEM;
+	if (!*err)
+		return img;
+	if (*err == -E2BIG)
+		err__set(e, *err, "more than %d processes cannot be traced at once; give fewer pids", LT_MAX_SLOTS);
+	else
+		err__set(e, *err, "cannot watch process %d: %s; -v tells more", pid, strerror(-*err));
+	return NULL;
+}
+
+static int ended(struct err *e, pid_t pid)
+{
+	return err__set(e, -ESRCH,
+			"process %d ended while it was being attached to; if it is started anew, give its new pid",
+			pid);
+}
+
 /* Before its mappings are read for good: what it loads or unloads from now on is told. */
 static void watch_loader(struct session *s, struct image *img)
 {
@@ -175,20 +201,20 @@ static int attach_target(struct session *s, struct target *t, struct err *e)
 	struct image *img;
 	int n, err;
 
-	img = images__add(&s->images, t->pid);
-	if (!img || collector__watch(s->collector, t->pid))
-		return err__set(e, -ENOMEM, "out of memory");
+	img = add_image(s, t->pid, &err, e);
+	if (!img)
+		return err;
 	watch_loader(s, img);
 	err = image__read_mappings(img, &s->images);
 	if (err == -EACCES || err == -EPERM)
 		return err__set(e, err, "not permitted to read the mappings of process %d; run as root (sudo)", t->pid);
 	if (err)
-		return err__set(e, err, "process %d ended while it was being attached to", t->pid);
+		return ended(e, t->pid);
 	n = attacher__attach(s->attacher, t->pid, &img->mappings, e);
 	if (n < 0)
 		return n;
 	if (process_info__read(t->pid, &info) || info.state == 'Z' || info.start_ticks != t->start_ticks)
-		return err__set(e, -ESRCH, "process %d ended while it was being attached to", t->pid);
+		return ended(e, t->pid);
 	return n ? 0 : no_allocator(s, t->pid, e);
 }
 
@@ -228,11 +254,11 @@ static int hook_command(struct session *s, struct image *img, struct err *e)
  */
 static int attach_command(struct session *s, struct target *t, struct err *e)
 {
-	struct image *img = images__add(&s->images, t->pid);
-	int n, more;
+	int n, more, err;
+	struct image *img = add_image(s, t->pid, &err, e);
 
-	if (!img || collector__watch(s->collector, t->pid))
-		return err__set(e, -ENOMEM, "out of memory");
+	if (!img)
+		return err;
 	n = hook_command(s, img, e);
 	if (n)
 		return n < 0 ? n : 0;

@@ -4,6 +4,7 @@
 
 #include "abi.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "collect/images.h"
 #include "select/process_info.h"
@@ -95,8 +96,9 @@ int image__read_mappings(struct image *img, struct images *all)
 	int err = mappings__refresh(&img->mappings, all->modules, img->pid);
 
 	img->mappings_stale = false;
-	if (!err && all->spaces)
-		err = spaces__publish(all->spaces, img->space, &img->mappings, stale);
+	/* Else they stay in doubt, and user space walks what it can. */
+	if (!err && all->spaces && spaces__publish(all->spaces, img->space, &img->mappings, stale))
+		log__info("process %d has more mappings than there is room for", img->pid);
 	return err;
 }
 

@@ -246,7 +246,10 @@ static int attach_module(struct attacher *a, pid_t pid, const struct planned *p,
 	attachment__close(at);
 	a->attachments.n--;
 	if (err == -ESRCH)
-		return err__set(e, err, "process %d ended while it was being attached to", pid);
+		return err__set(
+			e, err,
+			"process %d ended while it was being attached to; if it is started anew, give its new pid",
+			pid);
 	return err__set(e, err, "cannot attach to %s in process %d: %s; -v tells more", p->module->path, pid,
 			strerror(-err));
 }

@@ -95,16 +95,19 @@ static int attach_lifecycle(struct leaktrace_bpf *bpf)
 	return bpf->links.on_exec && bpf->links.on_exit && bpf->links.on_fork ? 0 : -errno;
 }
 
+/* Of what the programs need, attach cookies came last: a kernel without them is too old, whatever it complained of. */
 static const char *load_hint(int err)
 {
+	if (!libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_get_attach_cookie, NULL))
+		return "it has no attach cookies for probes; use Linux 5.15 or newer";
 	switch (err) {
 	case -ENOMEM:
 	case -E2BIG:
-		return "not enough memory for its maps: lower --max-blocks or --max-sites";
+		return "not enough memory for its maps; use a smaller --max-blocks or --max-sites";
 	case -EPERM:
-		return "a security module or lockdown forbids it: see `dmesg`";
+		return "a security module or lockdown forbids it; see `dmesg`";
 	default:
-		return "the kernel is older than 5.15, or lacks a feature: -v shows its own words";
+		return "it lacks a feature; -v shows its own words";
 	}
 }
 

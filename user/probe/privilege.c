@@ -25,8 +25,8 @@ static bool has(cap_t caps, cap_value_t cap)
 }
 
 /*
- * CAP_BPF and CAP_PERFMON load tracing programs, or CAP_SYS_ADMIN does both (capabilities(7)). CAP_SYS_ADMIN is needed
- * in any case: perf uprobes ask for it (kernel/trace/trace_event_perf.c), uprobe_multi links for CAP_PERFMON only.
+ * CAP_BPF and CAP_PERFMON load tracing programs, or CAP_SYS_ADMIN does both (capabilities(7)). Perf
+ * uprobes ask for CAP_SYS_ADMIN in any case, see below.
  * CAP_SYS_PTRACE opens another user's /proc/PID/maps and exe.
  */
 static int check_caps(cap_t caps, struct err *e)
@@ -68,4 +68,23 @@ int privilege__check(struct err *e)
 			uts.release);
 	}
 	return 0;
+}
+
+/*
+ * perf_uprobe_event_init() asks for CAP_SYS_ADMIN (kernel/events/core.c), uprobe_multi links for CAP_PERFMON only
+ * (kernel/trace/bpf_trace.c).
+ */
+int privilege__check_path(enum attach_path path, struct err *e)
+{
+	cap_t caps = path == ATTACH_PERF ? cap_get_proc() : NULL;
+	int err = 0;
+
+	if (caps && !has(caps, CAP_SYS_ADMIN))
+		err = err__set(
+			e, -EPERM,
+			"not permitted to trace: missing CAP_SYS_ADMIN, which perf uprobes need (kernels from 6.6 "
+			"on have a way without); run as root (sudo leaktrace ...)");
+	if (caps)
+		cap_free(caps);
+	return err;
 }

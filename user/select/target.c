@@ -124,7 +124,8 @@ static int check_kind(const struct process_info *info, struct err *e)
 			info->pid, info->comm);
 	if (info->state == 'Z' || info->state == 'X')
 		return err__set(e, -ESRCH,
-				"%d (%s) is a zombie: it has ended and waits for its parent; there is nothing to trace",
+				"%d (%s) is a zombie: it has ended and waits for its parent; give the pid of a program "
+				"that runs",
 				info->pid, info->comm);
 	return 0;
 }
