@@ -15,7 +15,7 @@ STOP_SECONDS = 90  # perf uprobes take seconds to detach
 
 
 class Stream:
-    """What a pipe has brought so far."""
+    """What a pipe or a terminal has brought so far."""
 
     def __init__(self, file):
         self.data = b""
@@ -24,7 +24,7 @@ class Stream:
         threading.Thread(target=self._read, args=(file,), daemon=True).start()
 
     def _read(self, file):
-        while chunk := os.read(file.fileno(), 65536):
+        while chunk := self._next(file):
             with self.changed:
                 self.data += chunk
                 self.changed.notify_all()
@@ -32,6 +32,13 @@ class Stream:
         with self.changed:
             self.closed = True
             self.changed.notify_all()
+
+    @staticmethod
+    def _next(file):
+        try:
+            return os.read(file.fileno(), 65536)
+        except OSError:  # a terminal whose other side has gone
+            return b""
 
     @property
     def text(self):
