@@ -151,9 +151,9 @@ __asm__(".text\n"
 static void on_signal(int signal, siginfo_t *si, void *context)
 {
 	(void)si;
+	second(probe);
 	if (signal == SIGILL)
 		((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;
-	second(probe);
 }
 
 static void handle(int signal, int flags)
@@ -180,7 +180,6 @@ static void in_a_signal_handler(void **state)
 	raise(SIGUSR1);
 	check_moment();
 	assert_int_equal(n_interrupted(), 1);
-	/* Both walkers see the pc that the handler set, two bytes on. */
 	interrupted_later();
 	check_moment();
 	interrupted_at_once();
