@@ -119,7 +119,7 @@ static bool is_binary(uint8_t atom)
 	}
 }
 
-/* Comparisons are signed (DWARF 4, 2.5.1.4), division too, the remainder is not (as libdw and GDB have it). */
+/* Comparisons are signed (DWARF 4, 2.5.1.4), division too, the remainder is not (as GDB and libgcc have it). */
 static uint64_t binary(struct eval *e, uint8_t atom, uint64_t a, uint64_t b)
 {
 	switch (atom) {
