@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <dlfcn.h>
 #include <pthread.h>
 
 #include "finish_fixture.h"
@@ -148,4 +149,61 @@ void check_beyond(const struct moment *from, unsigned int between, unsigned int 
 	for (i = 1; i < from->n; i++)
 		assert_int_equal(r.pcs[1 + between + i], from->pcs[i]);
 	look_away(&v);
+}
+
+char dir[] = "/tmp/finish_test.XXXXXX";
+
+static const char library_c[] =
+	"#include <alloca.h>\n"
+	"#include <string.h>\n"
+	"typedef void call(void);\n"
+	"void keep(void *p) { __asm__ volatile(\"\" :: \"r\"(p) : \"memory\"); }\n"
+	"void plain(call *f) { f(); __asm__ volatile(\"\"); }\n"
+	"void realigned(call *f, int n)\n"
+	"{\n"
+	"	_Alignas(128) char b[128];\n"
+	"	char *a = alloca((unsigned)n);\n"
+	"	memset(a, 0, (unsigned)n); memset(b, 0, 128); keep(a); keep(b);\n"
+	"	plain(f);\n"
+	"	keep(b);\n"
+	"}\n"
+	"void deep(call *f, int n) { if (n) deep(f, n - 1); else plain(f); __asm__ volatile(\"\"); }\n";
+
+int make_folder(void **state)
+{
+	char path[64];
+	FILE *f;
+
+	(void)state;
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(path, sizeof(path), "%s/library.c", dir);
+	f = fopen(path, "w");
+	if (!f)
+		return -1;
+	fputs(library_c, f);
+	return fclose(f);
+}
+
+int remove_folder(void **state)
+{
+	char command[64];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	return system(command) ? -1 : 0;
+}
+
+void *load_library(const char *name, const char *flags, const char *change)
+{
+	char command[512], path[128];
+	void *handle;
+
+	snprintf(command, sizeof(command), "cd %s && gcc -shared -fPIC %s library.c -o %s && %s", dir, flags, name,
+		 change);
+	assert_int_equal(system(command), 0);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	handle = dlopen(path, RTLD_NOW);
+	assert_non_null(handle);
+	return handle;
 }

@@ -69,3 +69,21 @@ void check_moment(void);
 /* The same where libgcc cannot walk: the last frames are those of `from`, the others `between` of the probe and those.
  */
 void check_beyond(const struct moment *from, unsigned int between, unsigned int flags);
+
+/* Set-up and tear-down of a group: a folder of its own. */
+extern char dir[];
+int make_folder(void **state);
+int remove_folder(void **state);
+
+typedef void call(void);
+
+/*
+ * Compile a library under this name, with these flags, change the file with this command, and load it. It has
+ * plain(call *), realigned(call *, int size) and deep(call *, int depth).
+ */
+void *load_library(const char *name, const char *flags, const char *change);
+
+/* The command that takes its section headers away: e_shoff; e_shnum and e_shstrndx. */
+#define HEADLESS(name)                                                                                                 \
+	"head -c 8 /dev/zero | dd of=" name " bs=1 seek=40 conv=notrunc status=none && "                               \
+	"head -c 4 /dev/zero | dd of=" name " bs=1 seek=60 conv=notrunc status=none"

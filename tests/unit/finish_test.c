@@ -8,66 +8,6 @@
 
 #include "finish_fixture.h"
 
-static char dir[] = "/tmp/finish_test.XXXXXX";
-
-static const char library_c[] =
-	"#include <alloca.h>\n"
-	"#include <string.h>\n"
-	"typedef void call(void);\n"
-	"void keep(void *p) { __asm__ volatile(\"\" :: \"r\"(p) : \"memory\"); }\n"
-	"void plain(call *f) { f(); __asm__ volatile(\"\"); }\n"
-	"void realigned(call *f, int n)\n"
-	"{\n"
-	"	_Alignas(128) char b[128];\n"
-	"	char *a = alloca((unsigned)n);\n"
-	"	memset(a, 0, (unsigned)n); memset(b, 0, 128); keep(a); keep(b);\n"
-	"	plain(f);\n"
-	"	keep(b);\n"
-	"}\n"
-	"void deep(call *f, int n) { if (n) deep(f, n - 1); else plain(f); __asm__ volatile(\"\"); }\n";
-
-static int set_up(void **state)
-{
-	char path[64];
-	FILE *f;
-
-	(void)state;
-	if (!mkdtemp(dir))
-		return -1;
-	snprintf(path, sizeof(path), "%s/library.c", dir);
-	f = fopen(path, "w");
-	if (!f)
-		return -1;
-	fputs(library_c, f);
-	return fclose(f);
-}
-
-static int tear_down(void **state)
-{
-	char command[64];
-
-	(void)state;
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	return system(command) ? -1 : 0;
-}
-
-/* Compile the library under this name, with these flags, and change the file with this command. */
-static void *load_library(const char *name, const char *flags, const char *change)
-{
-	char command[512], path[128];
-	void *handle;
-
-	snprintf(command, sizeof(command), "cd %s && gcc -shared -fPIC %s library.c -o %s && %s", dir, flags, name,
-		 change);
-	assert_int_equal(system(command), 0);
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	handle = dlopen(path, RTLD_NOW);
-	assert_non_null(handle);
-	return handle;
-}
-
-typedef void call(void);
-
 static NOINLINE void third(call *f, volatile char *buf)
 {
 	f();
@@ -291,11 +231,7 @@ static NOINLINE void take_from(struct moment *from, void (*through)(call *))
 
 static void without_section_headers(void **state)
 {
-	/* e_shoff; e_shnum and e_shstrndx */
-	void *library = load_library(
-		"headless.so", "-O2",
-		"printf '\\0\\0\\0\\0\\0\\0\\0\\0' | dd of=headless.so bs=1 seek=40 conv=notrunc 2>/dev/null && "
-		"printf '\\0\\0\\0\\0' | dd of=headless.so bs=1 seek=60 conv=notrunc 2>/dev/null");
+	void *library = load_library("headless.so", "-O2", HEADLESS("headless.so"));
 
 	(void)state;
 	((void (*)(call *))dlsym(library, "plain"))(probe);
@@ -529,5 +465,5 @@ int main(void)
 	};
 
 	alarm(60);
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
