@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
 #include <limits.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+#include "select/mini_debuginfo.h"
 #include "select/module.h"
 #include "symbolize/debug_info.h"
 #include "symbolize/demangle.h"
@@ -14,7 +17,10 @@
 
 #define MAX_FRAMES 65
 #define MAX_NAME   4096
-/* Of DWARF read into memory, over all files. Debug files of this host's distribution are mapped and do not count. */
+/*
+ * Of DWARF and mini debuginfo read into memory, over all files. Debug files of this host's distribution are mapped and
+ * do not count.
+ */
 #define DWARF_BYTES (1ull << 30)
 
 /* What has been opened for one module; everything empty when the file is unusable. */
@@ -22,6 +28,8 @@ struct source {
 	const struct module *module; /* key */
 	struct elf_file main;
 	struct debug_file debug;
+	struct elf_file mini; /* its mini debuginfo */
+	int mini_fd;
 	struct symtab symbols;
 	struct debug_info *dwarf;
 };
@@ -73,6 +81,8 @@ static void source__free(void *p)
 	debug_info__close(src->dwarf);
 	symtab__free(&src->symbols);
 	debug_file__close(&src->debug);
+	elf_file__close(&src->mini);
+	cleanup__close(&src->mini_fd);
 	elf_file__close(&src->main);
 	free(src);
 }
@@ -105,20 +115,34 @@ static void open_dwarf(struct symbolizer *s, struct source *src)
 	src->dwarf = debug_info__open(&from);
 }
 
+static void add_mini_debuginfo(struct symbolizer *s, struct source *src)
+{
+	src->mini_fd = mini_debuginfo__open(src->main.elf, &s->dwarf_bytes);
+	if (src->mini_fd == -ENOENT)
+		return;
+	if (src->mini_fd < 0 || elf_file__open(&src->mini, src->mini_fd, false)) {
+		log__info("%s: its mini debuginfo cannot be used", src->module->path);
+		return;
+	}
+	symtab__add(&src->symbols, &src->mini, SHT_SYMTAB, &src->main, src->mini.base - src->main.base);
+}
+
 static void source__open(struct symbolizer *s, struct source *src)
 {
 	const struct elf_file *main = &src->main;
 	const struct elf_file *debug = &src->debug.elf;
 	size_t n;
 
-	src->debug.fd = -1;
+	src->debug.fd = src->mini_fd = -1;
 	if (elf_file__open(&src->main, src->module->fd, false))
 		return;
 	n = symtab__add(&src->symbols, main, SHT_SYMTAB, main, 0);
 	if (!n || !elf_file__has_dwarf(main))
 		debug_file__open(&src->debug, src->module, main);
 	if (!n && debug->elf)
-		symtab__add(&src->symbols, debug, SHT_SYMTAB, main, debug->base - main->base);
+		n = symtab__add(&src->symbols, debug, SHT_SYMTAB, main, debug->base - main->base);
+	if (!n && main->names)
+		add_mini_debuginfo(s, src);
 	/* Always: a .symtab may have been thinned out by strip, and equal names cost nothing. */
 	symtab__add(&src->symbols, main, SHT_DYNSYM, main, 0);
 	symtab__build(&src->symbols);

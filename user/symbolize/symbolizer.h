@@ -3,8 +3,9 @@
  * symbolizer: (module, file offset) → function, source line and inlined frames. Asked only for what is shown.
  *
  * Names come from libdw: the file's own symbol tables and DWARF, else a separate debug file found by build-id or
- * .gnu_debuglink, first in the target's root (module->root_fd) and then on this host. C++ and Rust names are demangled.
- * ELF files of a target are hostile input: a broken one yields no name, never a crash or an endless loop.
+ * .gnu_debuglink, first in the target's root (module->root_fd) and then on this host, else its mini debuginfo. C++ and
+ * Rust names are demangled. ELF files of a target are hostile input: a broken one yields no name, never a crash or an
+ * endless loop.
  */
 #pragma once
 
