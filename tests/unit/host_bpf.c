@@ -19,11 +19,16 @@ struct map {
 };
 
 struct host host;
-static struct map maps[12];
+static struct map maps[16];
 static unsigned int n_maps;
 static struct {
 	u64 address, value;
 } words[WORDS];
+static struct {
+	u64 address, size;
+	const unsigned char *bytes;
+} regions[HOST_REGIONS];
+static unsigned int n_regions;
 static struct pid_namespace ns;
 static struct pid *pids[HOST_THREADS];
 
@@ -41,15 +46,22 @@ struct map_counters counters;
 struct map_hits hits;
 struct map_ring ring;
 struct map_no_programs no_programs;
+struct map_rows rows;
+struct map_mappings mappings;
+struct map_spaces spaces;
+struct map_rules rules;
 const volatile bool cfg_never = false;
 
 /* Constants to the BPF code, variables to a test. */
 u32 host_max_sites, host_pidns;
 u64 host_min_size, host_max_size;
+bool host_sessions, host_vm_children_hit;
 extern const volatile u32 cfg_max_sites __attribute__((alias("host_max_sites")));
 extern const volatile u32 cfg_pidns __attribute__((alias("host_pidns")));
 extern const volatile u64 cfg_min_size __attribute__((alias("host_min_size")));
 extern const volatile u64 cfg_max_size __attribute__((alias("host_max_size")));
+extern const volatile bool cfg_sessions __attribute__((alias("host_sessions")));
+extern const volatile bool cfg_vm_children_hit __attribute__((alias("host_vm_children_hit")));
 
 /* Type and sizes as the BPF definition says. */
 #define ADD_MAP(map, entries)                                                                                          \
@@ -126,10 +138,15 @@ long bpf_map_update_elem(void *map, const void *key, const void *value, u64 flag
 	if (before)
 		before(map);
 	at = find_entry(m, key);
-	assert_int_equal(flags, BPF_NOEXIST);
 	assert_null(m->array);
-	if (*at)
+	if (*at && flags == BPF_NOEXIST)
 		return -HOST_EEXIST;
+	if (!*at && flags == BPF_EXIST)
+		return -HOST_ENOENT;
+	if (*at) {
+		memcpy((*at)->value, value, m->value_size);
+		return 0;
+	}
 	if (m->n == m->max)
 		return -HOST_E2BIG;
 	e = calloc(1, sizeof(*e));
@@ -147,7 +164,7 @@ long bpf_map_delete_elem(void *map, const void *key)
 	struct entry **at = find_entry(m, key), *e = *at;
 
 	if (!e)
-		return -2;
+		return -HOST_ENOENT;
 	*at = e->next;
 	free(e->key);
 	free(e->value);
@@ -175,6 +192,29 @@ long bpf_ringbuf_output(void *ringbuf, void *data, u64 size, u64 flags)
 	return 0;
 }
 
+void *bpf_ringbuf_reserve(void *ringbuf, u64 size, u64 flags)
+{
+	(void)flags;
+	assert_ptr_equal(ringbuf, &ring);
+	assert_int_equal(size, sizeof(host.last_partial));
+	assert_false(host.reserved);
+	if (host.ring_full)
+		return NULL;
+	host.reserved = true;
+	/* As a ring that went round. */
+	return memset(&host.last_partial, 0xa5, sizeof(host.last_partial));
+}
+
+void bpf_ringbuf_submit(void *data, u64 flags)
+{
+	(void)flags;
+	assert_ptr_equal(data, &host.last_partial);
+	assert_true(host.reserved);
+	assert_int_equal(host.last_partial.stack.type, LT_REC_PARTIAL);
+	host.reserved = false;
+	host.n_partials++;
+}
+
 /* Open addressing, without removal. 0 is no address of a target. */
 static unsigned int word_at(u64 address)
 {
@@ -191,6 +231,7 @@ void host__poke(u64 address, u64 value)
 {
 	unsigned int i = word_at(address);
 
+	assert_int_equal(address & 7, 0);
 	words[i].address = address;
 	words[i].value = value;
 }
@@ -200,15 +241,48 @@ u64 host__peek(u64 address)
 	return words[word_at(address)].value;
 }
 
+void host__add_memory(u64 address, const void *bytes, u64 size)
+{
+	assert_true(n_regions < HOST_REGIONS);
+	regions[n_regions].address = address;
+	regions[n_regions].bytes = bytes;
+	regions[n_regions++].size = size;
+}
+
+static const unsigned char *byte_at(u64 address)
+{
+	unsigned int i = word_at(address & ~7ull);
+
+	if (address >= 8 && words[i].address == (address & ~7ull))
+		return (unsigned char *)&words[i].value + (address & 7);
+	for (i = 0; i < n_regions; i++) {
+		if (address - regions[i].address < regions[i].size)
+			return regions[i].bytes + (address - regions[i].address);
+	}
+	return NULL;
+}
+
 long bpf_probe_read_user(void *dst, u32 size, const void *address)
 {
-	unsigned int i = word_at((u64)address);
+	u32 i;
 
-	assert_int_equal(size, sizeof(u64));
-	memset(dst, 0, size);
-	if (!address || words[i].address != (u64)address)
-		return -HOST_EFAULT;
-	memcpy(dst, &words[i].value, size);
+	if (host.before_read)
+		host.before_read((u64)address);
+	for (i = 0; i < size; i++) {
+		const unsigned char *byte = byte_at((u64)address + i);
+
+		if (!byte) {
+			memset(dst, 0, size);
+			return -HOST_EFAULT;
+		}
+		((unsigned char *)dst)[i] = *byte;
+	}
+	return 0;
+}
+
+long bpf_probe_read_kernel(void *dst, u32 size, const void *address)
+{
+	memcpy(dst, address, size);
 	return 0;
 }
 
@@ -330,11 +404,13 @@ void host__start(u32 max_blocks, u32 max_sites)
 	memset(&host, 0, sizeof(host));
 	memset(&state, 0, sizeof(state));
 	memset(words, 0, sizeof(words));
+	n_regions = 0;
 	state.window = 1;
 	host_max_sites = max_sites;
 	host_pidns = 42;
 	host_min_size = 0;
 	host_max_size = ~0ull;
+	host_sessions = host_vm_children_hit = false;
 	ADD_MAP(blocks, max_blocks);
 	ADD_MAP(sites, max_sites + LT_MAX_SLOTS);
 	ADD_MAP(site_ids, max_sites);
@@ -345,6 +421,10 @@ void host__start(u32 max_blocks, u32 max_sites)
 	ADD_MAP(modules, ENTRIES(modules));
 	ADD_MAP(counters, ENTRIES(counters));
 	ADD_MAP(hits, ENTRIES(hits));
+	ADD_MAP(rows, HOST_ROWS);
+	ADD_MAP(mappings, ENTRIES(mappings));
+	ADD_MAP(spaces, ENTRIES(spaces));
+	ADD_MAP(rules, ENTRIES(rules));
 	add_threads();
 	host__run(0);
 }
@@ -353,6 +433,7 @@ void host__stop(void)
 {
 	unsigned int i, b;
 
+	assert_false(host.reserved);
 	for (i = 0; i < n_maps; i++) {
 		free(maps[i].array);
 		for (b = 0; b < BUCKETS; b++) {
@@ -408,6 +489,21 @@ void host__set_fn(u32 id, const struct lt_fn *fn)
 struct lt_module *host__module(u32 id)
 {
 	return bpf_map_lookup_elem(&modules, &id);
+}
+
+struct lt_row *host__rows(void)
+{
+	return (struct lt_row *)find_map(&rows)->array;
+}
+
+struct lt_mapping *host__mappings(void)
+{
+	return (struct lt_mapping *)find_map(&mappings)->array;
+}
+
+struct lt_space *host__space(u32 id)
+{
+	return bpf_map_lookup_elem(&spaces, &id);
 }
 
 struct host_sums host__tracked(void)

@@ -17,8 +17,11 @@
 #include "maps.h"
 
 #define HOST_THREADS	8
-#define HOST_INSTANCES	64		  /* MAX_URETPROBE_DEPTH */
+#define HOST_INSTANCES	64 /* MAX_URETPROBE_DEPTH */
+#define HOST_ROWS	(64u << 10)
+#define HOST_REGIONS	4
 #define HOST_TRAMPOLINE 0x7ffffffff000ull /* what the kernel puts in place of a return address: the [uprobes] page */
+#define HOST_ENOENT	2
 #define HOST_EFAULT	14
 #define HOST_E2BIG	7
 #define HOST_EEXIST	17
@@ -44,16 +47,20 @@ struct host {
 	bool finds_caller;
 	long stack_error;
 	/* What went through the ring. */
-	bool ring_full;
+	bool ring_full, reserved;
 	unsigned int n_stacks, n_processes;
 	struct lt_rec_stack last_stack;
 	struct lt_rec_process last_process;
 	size_t last_stack_size;
+	unsigned int n_partials;
+	struct lt_rec_partial last_partial;
 	bool no_task_storage;
 	/* Run once, in the middle of the next operation of their kind: another thread was faster. */
 	void (*before_update)(void *map);
 	void (*before_cas)(u64 *word);
 	bool cas_always; /* keep before_cas */
+	/* Run before each read of the target's memory. */
+	void (*before_read)(u64 address);
 };
 
 extern struct host host;
@@ -61,6 +68,7 @@ extern struct host host;
 /* What the options set; cfg_* for the BPF code. */
 extern u32 host_max_sites, host_pidns;
 extern u64 host_min_size, host_max_size;
+extern bool host_sessions, host_vm_children_hit;
 
 /* A kernel with empty maps of this size, and threads that are each a process of their own: number i has pid 1000 + i.
  */
@@ -71,9 +79,12 @@ void host__stop(void);
 struct host_thread *host__run(unsigned int i);
 void host__join(unsigned int i, unsigned int leader);
 
-/* The target's memory, in words of 8 bytes. */
+/* The target's memory, in words of 8 bytes at their own addresses. */
 void host__poke(u64 address, u64 value);
 u64 host__peek(u64 address);
+
+/* More of it, as recorded: bytes stay the caller's. Words that were poked come first. */
+void host__add_memory(u64 address, const void *bytes, u64 size);
 
 /* The kernel's list of replaced return addresses of a thread. */
 void host__push_instance(struct host_thread *t, u32 fn, u64 stack, u64 orig_ret);
@@ -85,6 +96,9 @@ struct lt_slot *host__slot(u32 id);
 struct lt_block *host__block(u32 slot, u64 address);
 void host__set_fn(u32 id, const struct lt_fn *fn);
 struct lt_module *host__module(u32 id);
+struct lt_row *host__rows(void);
+struct lt_mapping *host__mappings(void);
+struct lt_space *host__space(u32 id);
 
 struct host_sums {
 	s64 bytes, blocks;

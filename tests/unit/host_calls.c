@@ -76,9 +76,9 @@ void host__jump(enum host_fn fn, u64 sp, struct host_args args)
 	regs.ip = host.func_ip = HOST_LOAD_BIAS + vaddr_of(fn);
 	host.cookie = fn;
 	if (host_path == HOST_SESSION) {
-		unwanted = on_session(&regs);
+		unwanted = on_session_fp(&regs);
 	} else {
-		on_enter(&regs);
+		on_enter_fp(&regs);
 		unwanted = table[fn].op == LT_OP_FREE; /* the only ones without a return probe */
 	}
 	if (!unwanted)
@@ -111,8 +111,23 @@ void host__return(u64 sp, u64 result)
 		host.func_ip = HOST_LOAD_BIAS + vaddr_of(t->instance_fn[top]);
 		host__pop_instance(t);
 		if (host_path == HOST_SESSION)
-			on_session(&regs);
+			on_session_fp(&regs);
 		else
 			on_leave(&regs);
 	}
+}
+
+u64 host__return_address(u64 sp)
+{
+	return return_address(sp);
+}
+
+bool host__return_would_kill(u64 sp)
+{
+	return return_would_kill(sp);
+}
+
+bool host__called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
+{
+	return called_by_allocator(fn, ip, ret);
 }

@@ -52,6 +52,11 @@ static inline void host__calls(enum host_fn fn, u64 sp, u64 ret, struct host_arg
 	host__return(sp, result);
 }
 
+/* Functions of bpf/pending.h, which is linked once. */
+u64 host__return_address(u64 sp);
+bool host__return_would_kill(u64 sp);
+bool host__called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret);
+
 /* A return address inside the allocator. */
 static inline u64 host__inside(enum host_fn fn)
 {

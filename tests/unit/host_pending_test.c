@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which return belongs to which entry: nested calls, signal handlers, long jumps out of calls, alternate stacks. */
 #include "host_calls.h"
-#include "pending.h"
 
 #define SP  0x7ffd00010000ull
 #define RET 0x401234ull
@@ -15,21 +14,21 @@ static void address_to_return_to(void **how)
 
 	(void)how;
 	host__poke(SP, RET);
-	assert_int_equal(return_address(SP), RET);
+	assert_int_equal(host__return_address(SP), RET);
 	/* An address that only looks like a replaced one, with no list and with one. */
 	host__poke(SP, 0x401000);
-	assert_int_equal(return_address(SP), 0x401000);
+	assert_int_equal(host__return_address(SP), 0x401000);
 	host__push_instance(t, 0, SP + 0x40, 0x1111);
-	assert_int_equal(return_address(SP), 0x401000);
+	assert_int_equal(host__return_address(SP), 0x401000);
 	/* Replaced ones are found by their place, not by their order. */
 	host__poke(SP, HOST_TRAMPOLINE);
 	host__poke(SP + 0x40, HOST_TRAMPOLINE);
 	host__push_instance(t, 0, SP, 0x2222);
 	host__push_instance(t, 0, SP - 0x40, 0x3333);
-	assert_int_equal(return_address(SP), 0x2222);
-	assert_int_equal(return_address(SP + 0x40), 0x1111);
+	assert_int_equal(host__return_address(SP), 0x2222);
+	assert_int_equal(host__return_address(SP + 0x40), 0x1111);
 	host__assert_nothing_lost();
-	assert_int_equal(return_address(SP + 0x2000), 0);
+	assert_int_equal(host__return_address(SP + 0x2000), 0);
 	host__assert_lost(LT_CNT_READS_FAILED, 1);
 }
 
@@ -41,25 +40,25 @@ static void ranges_of_the_allocator(void **how)
 	u32 i;
 
 	(void)how;
-	assert_false(called_by_allocator(&fn, ip, bias + 0x1000));
+	assert_false(host__called_by_allocator(&fn, ip, bias + 0x1000));
 	m->n = 2;
 	m->ranges[0] = (struct lt_range){0x1000, 0x1100};
 	m->ranges[1] = (struct lt_range){0x3000, 0x3001};
-	assert_false(called_by_allocator(&fn, ip, bias + 0xfff));
-	assert_true(called_by_allocator(&fn, ip, bias + 0x1000));
-	assert_true(called_by_allocator(&fn, ip, bias + 0x10ff));
-	assert_false(called_by_allocator(&fn, ip, bias + 0x1100));
-	assert_true(called_by_allocator(&fn, ip, bias + 0x3000));
-	assert_false(called_by_allocator(&fn, ip, bias + 0x3001));
-	assert_false(called_by_allocator(&fn, ip, 0x1000));
-	assert_false(called_by_allocator(&fn, ip, 0));
+	assert_false(host__called_by_allocator(&fn, ip, bias + 0xfff));
+	assert_true(host__called_by_allocator(&fn, ip, bias + 0x1000));
+	assert_true(host__called_by_allocator(&fn, ip, bias + 0x10ff));
+	assert_false(host__called_by_allocator(&fn, ip, bias + 0x1100));
+	assert_true(host__called_by_allocator(&fn, ip, bias + 0x3000));
+	assert_false(host__called_by_allocator(&fn, ip, bias + 0x3001));
+	assert_false(host__called_by_allocator(&fn, ip, 0x1000));
+	assert_false(host__called_by_allocator(&fn, ip, 0));
 	m->n = LT_MAX_RANGES;
 	for (i = 0; i < LT_MAX_RANGES; i++)
 		m->ranges[i] = (struct lt_range){0x100 * (u64)i, 0x100 * (u64)i + 1};
-	assert_true(called_by_allocator(&fn, ip, bias + 0x100 * (LT_MAX_RANGES - 1)));
-	assert_false(called_by_allocator(&fn, ip, bias + 0x100 * LT_MAX_RANGES));
+	assert_true(host__called_by_allocator(&fn, ip, bias + 0x100 * (LT_MAX_RANGES - 1)));
+	assert_false(host__called_by_allocator(&fn, ip, bias + 0x100 * LT_MAX_RANGES));
 	fn.module = LT_MAX_MODULES;
-	assert_false(called_by_allocator(&fn, ip, bias));
+	assert_false(host__called_by_allocator(&fn, ip, bias));
 }
 
 static u64 level(unsigned int i)
@@ -266,18 +265,18 @@ static void bounds_of_the_alternate_stack(void **how)
 	u64 base = SP + 0x1000;
 
 	(void)how;
-	assert_false(return_would_kill(base));
+	assert_false(host__return_would_kill(base));
 	t->task.sas_ss_sp = base;
 	t->task.sas_ss_size = 0x1000;
-	assert_false(return_would_kill(base + 0x800));
+	assert_false(host__return_would_kill(base + 0x800));
 	host__push_instance(t, 0, SP, RET);
-	assert_true(return_would_kill(base + 0x1000));
-	assert_true(return_would_kill(base + 8));
-	assert_false(return_would_kill(base + 0x1008));
-	assert_false(return_would_kill(SP - 0x100));
+	assert_true(host__return_would_kill(base + 0x1000));
+	assert_true(host__return_would_kill(base + 8));
+	assert_false(host__return_would_kill(base + 0x1008));
+	assert_false(host__return_would_kill(SP - 0x100));
 	host__pop_instance(t);
 	host__push_instance(t, 0, base + 0x900, RET);
-	assert_false(return_would_kill(base + 0x800));
+	assert_false(host__return_would_kill(base + 0x800));
 }
 
 int main(void)

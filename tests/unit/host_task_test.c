@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Who a call belongs to, and the stack that it is known by. */
 #include "host_calls.h"
-#include "stack.h"
 
 #define SP  0x7ffd00010000ull
 #define RET 0x401234ull
@@ -14,20 +13,24 @@ static void mallocs(u64 size, u64 address)
 	host__calls(FN_MALLOC, SP, RET, ARGS(size), address);
 }
 
-static void assert_sent(u16 start, u16 n)
+static void assert_sent(u16 n)
 {
 	const struct lt_rec_stack *rec = &host.last_stack;
 	u16 i;
 
 	assert_int_equal(rec->type, LT_REC_STACK);
 	assert_int_equal(rec->slot, 0);
-	assert_int_equal(rec->start, start);
 	assert_int_equal(rec->n, n);
-	assert_int_equal(host.last_stack_size, offsetof(struct lt_rec_stack, frames) + 8ull * (start + n));
-	assert_int_equal(rec->frames[start], IP);
-	assert_int_equal(rec->frames[start + 1], RET);
+	assert_int_equal(rec->end, n >= LT_MAX_FRAMES - 1 ? LT_END_DEEP : LT_END_WHOLE);
+	assert_int_equal(rec->flags, LT_STACK_GUESSED);
+	assert_int_equal(rec->interrupted[0] | rec->interrupted[1], 0);
+	assert_int_equal(host.last_stack_size, offsetof(struct lt_rec_stack, frames) + 16ull * n);
+	assert_int_equal(rec->frames[0].pc, IP);
+	assert_int_equal(rec->frames[1].pc, RET);
 	for (i = 2; i < n; i++)
-		assert_int_equal(rec->frames[start + i], host.callers[i - 2]);
+		assert_int_equal(rec->frames[i].pc, host.callers[i - 2]);
+	for (i = 0; i < n; i++)
+		assert_int_equal(rec->frames[i].place, 0);
 }
 
 /* The direct caller is there once, whether or not the kernel has found it. */
@@ -40,23 +43,23 @@ static void stacks_with_their_caller(void **how)
 		host.callers[i] = 0x500000 + i;
 	host.n_callers = 5;
 	mallocs(10, A);
-	assert_sent(0, 7);
+	assert_sent(7);
 	host.finds_caller = true;
 	mallocs(10, B);
 	assert_int_equal(state.next_site, 1);
 	host.n_callers = 6;
 	mallocs(10, A);
-	assert_sent(1, 8);
+	assert_sent(8);
 	assert_int_equal(state.next_site, 2);
 	host.n_callers = 2 * LT_MAX_FRAMES;
 	mallocs(10, A);
-	assert_sent(1, LT_MAX_FRAMES - 1);
+	assert_sent(LT_MAX_FRAMES - 1);
 	host.finds_caller = false;
 	mallocs(10, A);
-	assert_sent(0, LT_MAX_FRAMES);
+	assert_sent(LT_MAX_FRAMES);
 	host.n_callers = 0;
 	mallocs(10, A);
-	assert_sent(0, 2);
+	assert_sent(2);
 	host.stack_error = -HOST_EFAULT;
 	mallocs(10, A);
 	assert_int_equal(state.next_site, 5);

@@ -9,4 +9,5 @@
 #define PT_REGS_PARM5(regs) ((regs)->r8)
 #define PT_REGS_RC(regs)    ((regs)->ax)
 #define PT_REGS_SP(regs)    ((regs)->sp)
+#define PT_REGS_FP(regs)    ((regs)->bp)
 #define PT_REGS_IP(regs)    ((regs)->ip)
