@@ -14,7 +14,7 @@ static void test_site(void **state)
 	check_keys(s, "id rank pid kind function overflow class growing confidence reasons rising live_bytes "
 		      "live_bytes_se live_blocks growth_bytes_per_s growth_ci95 total_alloc_bytes total_allocs "
 		      "total_frees failed_allocs failed_last_size oldest_age_s windows rises falls floors ages "
-		      "reachable holders truncated frames_lost frames blocks");
+		      "reachable holders truncated guessed finished frames_lost frames blocks");
 	check_string(s, "id", "000000000000002a");
 	check_integer(s, "rank", 1);
 	check_integer(s, "pid", 4242);

@@ -13,8 +13,9 @@ static void test_top_level(void **state)
 	(void)state;
 	fixture__init(&f);
 	doc = report(&f);
-	check_keys(doc, "schema version host kernel started duration_s observed_s interval_s windows sample_bytes mode "
-			"final end_reason stacks attach_path min_age_s processes sites losses overhead audit");
+	check_keys(doc,
+		   "schema version host kernel started duration_s observed_s interval_s windows sample_bytes mode "
+		   "final end_reason stacks attach_path min_age_s processes sites losses walk_ends overhead audit");
 	check_string(doc, "schema", "leaktrace.report/1");
 	check_string(doc, "version", "0.1");
 	check_string(doc, "host", "web1");
