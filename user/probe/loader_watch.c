@@ -132,31 +132,32 @@ static bool is_watched(const struct loader_watches *w, pid_t pid, const struct m
 	return false;
 }
 
-static void watch(struct loader_watches *w, pid_t pid, const struct module *m)
+static bool watch(struct loader_watches *w, pid_t pid, const struct module *m)
 {
 	struct notice n = {};
 	struct loader_watch *it;
 	int err;
 
 	if (is_watched(w, pid, m) || find_notice(&n, m))
-		return;
+		return false;
 	it = vec__add(&w->list);
 	if (!it)
-		return;
+		return false;
 	it->pid = pid;
 	it->module = m;
 	it->fd = -1;
 	err = attach(w, it, &n);
 	if (err)
 		log__info("%s in process %d: cannot watch the loader: %s", m->path, pid, strerror(-err));
+	return !err;
 }
 
-void loader_watches__add(struct loader_watches *w, pid_t pid, const struct mappings *m)
+bool loader_watches__add(struct loader_watches *w, pid_t pid, const struct mappings *m)
 {
 	const struct mapping *at;
+	bool any = false;
 
-	vec__each (&m->list, at) {
-		if (at->module)
-			watch(w, pid, at->module);
-	}
+	vec__each (&m->list, at)
+		any |= at->module && watch(w, pid, at->module);
+	return any;
 }

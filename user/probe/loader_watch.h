@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "probe/attach_path.h"
@@ -21,6 +22,6 @@ void loader_watches__free(struct loader_watches *w);
 
 /*
  * Watch the loaders among a process's mappings that are not watched in it yet. Where that fails, what the loader does
- * is found out later, by the stacks that the tables do not know; it is logged at -v.
+ * is found out later, by the stacks that the tables do not know; it is logged at -v. True when there was a new one.
  */
-void loader_watches__add(struct loader_watches *w, pid_t pid, const struct mappings *m);
+bool loader_watches__add(struct loader_watches *w, pid_t pid, const struct mappings *m);
