@@ -30,6 +30,21 @@ static __always_inline void forget_process(struct task_struct *task)
 	bpf_map_delete_elem(&slot_ids, &key);
 }
 
+/* Bits of signal_struct.flags (include/linux/sched/signal.h); the second one until 5.17 only. */
+#define SIGNAL_GROUP_EXIT     0x4
+#define SIGNAL_GROUP_COREDUMP 0x8
+
+/*
+ * Do all threads of a process end, or all but one that calls execve()? de_thread() counts in notify_count those it
+ * waits for (fs/exec.c).
+ */
+static __always_inline bool all_end(struct task_struct *task)
+{
+	u32 flags = BPF_CORE_READ(task, signal, flags);
+
+	return flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP) || BPF_CORE_READ(task, signal, notify_count);
+}
+
 SEC("?raw_tp/sched_process_exit")
 int on_exit(struct bpf_raw_tracepoint_args *ctx)
 {
@@ -43,7 +58,7 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 		return 0;
 	if (!BPF_CORE_READ(task, signal, live.counter))
 		send_process(LT_REC_EXIT, LT_NO_SLOT, pid);
-	else if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid))
+	else if (BPF_CORE_READ(task, pid) == BPF_CORE_READ(task, tgid) && !all_end(task))
 		send_process(LT_REC_LEADER, LT_NO_SLOT, pid);
 	return 0;
 }

@@ -133,6 +133,7 @@ struct mm_struct {
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
+	int notify_count;
 	unsigned int flags;
 };
 

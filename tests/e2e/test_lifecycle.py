@@ -265,6 +265,24 @@ def test_target_becomes_a_program_without_allocator(lab):
     assert trace.document["sites"] == []
 
 
+THREADS = "import os, threading, time; [threading.Thread(target=time.sleep, args=(60,), daemon=True).start() for _ in '1234'];"
+
+
+@pytest.mark.parametrize("path", ["session", "perf"])
+@pytest.mark.parametrize("end", ["os._exit(5)", "os.kill(os.getpid(), 9)",
+                                 "threading.Thread(target=os.execlp, args=('sh', 'sh', '-c', 'exit 5')).start(); time.sleep(60)"],
+                         ids=["exit", "kill", "exec by another thread"])
+def test_all_threads_end_at_once(lab, need_attach_path, path, end):
+    """The first thread is often the first to go then, which is neither a reason to warn nor a loss."""
+    need_attach_path(path)
+    report = lab.tmp / "report.json"
+    trace = lab.start("--attach-path", path, "--format", "json", "-w", report, "--", "/usr/bin/python3", "-c", THREADS + end)
+    assert trace.wait() == (128 + signal.SIGKILL if "kill" in end else 5), trace
+    assert "warning" not in trace.err.text, trace
+    (document,) = json_documents(report.read_text())
+    assert document["losses"]["leaders_gone"] == 0
+
+
 def test_first_thread_ends_and_others_work_on(lab):
     """Kernels filter by the first thread's memory: once it is gone, another tracer that leaves takes our probes away."""
     if traces.running("leaktrace"):
