@@ -38,7 +38,7 @@ WERROR ?= -Werror
 # Lists separated by spaces; a|b means either, the first that the distribution has.
 PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev libelf-dev libdw-dev libjansson-dev \
 	libiberty-dev libcap-dev liblzma-dev zlib1g-dev
-TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev python3 python3-pytest clang-format \
+TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
 	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils
 
 ifeq ($(V),1)

@@ -140,6 +140,7 @@ enum lt_counter {
 	LT_CNT_READS_FAILED = 8,
 	LT_CNT_TASKS_UNTRACKED = 9,
 	LT_CNT_PROCESSES_UNTRACKED = 10,
+	LT_CNT_EVENTS_DROPPED = 11,
 	LT_CNT_ENDS = 16, /* + enum lt_stack_end */
 	LT_CNT_MAX = 32,
 };
@@ -213,6 +214,24 @@ struct lt_rec_process {
 #define LT_NO_SLOT  0xffffffffu
 #define LT_NO_SPACE 0xffffffffu
 
+enum lt_event_kind {
+	LT_EVENT_BORN = 0,   /* a block came into being */
+	LT_EVENT_GONE = 1,   /* a block was released */
+	LT_EVENT_FAILED = 2, /* an allocation failed */
+};
+
+/* One of -t, in a ring buffer of its own: a flood of them costs no record of the others. */
+struct lt_event {
+	u64 time_ns;  /* bpf_ktime_get_ns */
+	u64 address;  /* 0 when failed */
+	u64 size;     /* LT_NO_SIZE: a block that is not tracked */
+	u32 pid, tid; /* in the tracer's pid namespace */
+	u32 fn;
+	u32 kind; /* enum lt_event_kind */
+};
+
+#define LT_NO_SIZE (~0ull)
+
 #define LT_ASSERT_SIZE(type, bytes) _Static_assert(sizeof(type) == (bytes), #type " changed its size")
 LT_ASSERT_SIZE(struct lt_fn, 24);
 LT_ASSERT_SIZE(struct lt_module, 8 + 16 * LT_MAX_RANGES);
@@ -225,3 +244,4 @@ LT_ASSERT_SIZE(struct lt_rec_stack, 32 + 16 * LT_MAX_FRAMES);
 LT_ASSERT_SIZE(struct lt_rec_partial,
 	       sizeof(struct lt_rec_stack) + 8 * LT_PARTIAL_REGS + 8 + 16 * LT_PARTIAL_REPLACED + LT_PARTIAL_BYTES);
 LT_ASSERT_SIZE(struct lt_rec_process, 48);
+LT_ASSERT_SIZE(struct lt_event, 40);

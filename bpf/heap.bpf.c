@@ -10,6 +10,7 @@
  */
 #include "maps.h"
 #include "identity.h"
+#include "event.h"
 #include "pending.h"
 #include "stack.h"
 #include "block.h"
@@ -81,10 +82,11 @@ static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 
 	if (tracked)
 		site_sub(&block);
 	count_free(ts->slot, tracked);
+	event(LT_EVENT_GONE, id, ptr, tracked ? block.size : LT_NO_SIZE);
 }
 
 /* A call whose return must not be watched: what it returns is lost, what it releases is (most likely) gone. */
-static __always_inline void abandon(struct task_state *ts, const struct lt_fn *fn, u64 ptr)
+static __always_inline void abandon(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr)
 {
 	struct lt_block old;
 	bool tracked;
@@ -96,6 +98,7 @@ static __always_inline void abandon(struct task_state *ts, const struct lt_fn *f
 	if (tracked)
 		site_sub(&old);
 	count_free(ts->slot, tracked);
+	event(LT_EVENT_GONE, id, ptr, tracked ? old.size : LT_NO_SIZE);
 }
 
 static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr,
@@ -115,7 +118,7 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 			return RETURN_UNWANTED;
 	}
 	if (return_would_kill(sp)) {
-		abandon(ts, fn, ptr);
+		abandon(ts, fn, id, ptr);
 		return RETURN_UNWANTED;
 	}
 	p = pending_push(ts);
@@ -171,6 +174,7 @@ static __always_inline void alloc_failed(const struct pending *p)
 	}
 	if (s)
 		__sync_fetch_and_add(&s->failed, 1);
+	event(LT_EVENT_FAILED, p->fn, 0, p->size);
 }
 
 static __always_inline void alloc_done(const struct pending *p, u64 address)
@@ -185,6 +189,7 @@ static __always_inline void alloc_done(const struct pending *p, u64 address)
 	__sync_fetch_and_add(&site->allocs, 1);
 	__sync_fetch_and_add(&site->alloc_bytes, p->size);
 	block_born(p->slot, address, p->size, site, p->site);
+	event(LT_EVENT_BORN, p->fn, address, p->size);
 }
 
 /* The old block of a realloc that succeeded is gone; only now do the sums change. */
@@ -195,6 +200,7 @@ static __always_inline void release_old(struct pending *p)
 	if (p->has_old)
 		site_sub(&p->old);
 	count_free(p->slot, p->has_old);
+	event(LT_EVENT_GONE, p->fn, p->ptr, p->has_old ? p->old.size : LT_NO_SIZE);
 	p->has_old = 0;
 }
 

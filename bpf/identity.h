@@ -12,14 +12,12 @@
 #define MAX_PID_NS_LEVEL 32 /* include/linux/pid_namespace.h */
 
 /*
- * The thread group id of the current task as the tracer's pid namespace numbers it; 0: not visible there. A process of
- * a container has one number in each namespace from its own to the host's; bpf_get_ns_current_pid_tgid() knows only the
- * innermost.
+ * A task's number in the tracer's pid namespace; 0: not visible there. A task of a container has one number in each
+ * namespace from its own to the host's; bpf_get_ns_current_pid_tgid() knows only the innermost.
  */
-static __noinline u32 current_pid(void)
+static __noinline u32 pid_of(struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct pid *pid = BPF_CORE_READ(task, group_leader, thread_pid);
+	struct pid *pid = BPF_CORE_READ(task, thread_pid);
 	u32 i, level = BPF_CORE_READ(pid, level);
 	struct upid upid;
 
@@ -29,6 +27,14 @@ static __noinline u32 current_pid(void)
 			return upid.nr;
 	}
 	return 0;
+}
+
+/* The thread group id of the current task. */
+static __always_inline u32 current_pid(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return pid_of(BPF_CORE_READ(task, group_leader));
 }
 
 /* About the process of the current task. */

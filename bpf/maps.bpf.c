@@ -9,6 +9,7 @@ const volatile u64 cfg_min_size = 0;
 const volatile u64 cfg_max_size = ~0ull;
 const volatile u32 cfg_pidns = 0;
 const volatile bool cfg_vm_children_hit = false;
+const volatile bool cfg_events = false;
 const volatile bool cfg_never = false;
 const volatile bool cfg_sessions = false;
 
@@ -66,6 +67,8 @@ struct map_spaces spaces SEC(".maps");
 
 /* By hash of pc and generation: the rule that holds there. Owner: the walker. 384 KiB, for some thousand places. */
 struct map_rules rules SEC(".maps");
+/* For -t, see event.h. 8 MiB then, else one page that nobody uses. Owner: the handlers. */
+struct map_events events SEC(".maps");
 
 /* Always empty, see refuse_private_stack(). */
 struct map_no_programs no_programs SEC(".maps");

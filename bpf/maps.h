@@ -17,6 +17,7 @@ extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not trac
 extern const volatile u64 cfg_max_size;	 /* -Z: larger ones neither */
 extern const volatile bool cfg_never;	 /* false; the compiler must not know */
 extern const volatile bool cfg_sessions; /* attached by session: what an entry returns decides about its return */
+extern const volatile bool cfg_events;	 /* -t: each event goes to the ring `events` */
 extern const volatile bool cfg_vm_children_hit; /* perf links fire in children that share the memory; others do not */
 extern const volatile u32 cfg_pidns; /* inode number of the tracer's pid namespace, in which pids are reported */
 
@@ -215,6 +216,11 @@ struct map_rules {
 	__type(value, struct cached_rule);
 };
 
+struct map_events {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
 extern struct map_blocks blocks SEC(".maps");
 extern struct map_sites sites SEC(".maps");
 extern struct map_site_ids site_ids SEC(".maps");
@@ -227,6 +233,7 @@ extern struct map_modules modules SEC(".maps");
 extern struct map_counters counters SEC(".maps");
 extern struct map_hits hits SEC(".maps");
 extern struct map_ring ring SEC(".maps");
+extern struct map_events events SEC(".maps");
 extern struct map_no_programs no_programs SEC(".maps");
 extern struct map_rows rows SEC(".maps");
 extern struct map_mappings mappings SEC(".maps");

@@ -44,6 +44,70 @@ def test_addresses(lab):
     assert sum(len(s["blocks"] or []) for s in trace.document["sites"]) == truth["live_blocks"]
 
 
+EVENT = re.compile(r"^ *\d+\.\d{6} (\d+)/(\d+) ([-+!]) (\w+) (\d+|\?) (0x[0-9a-f]+|NULL)$", re.M)
+
+
+@pytest.mark.parametrize("path", ["session", "multi", "perf"])
+def test_every_event(lab, need_attach_path, path):
+    """What comes and what goes adds up to what is left, and no call is missing."""
+    need_attach_path(path)
+    victim = lab.victim("libc_family", "8")
+    trace = lab.start("-p", victim.pid, "-t", "--attach-path", path).wait_tracing()
+    victim.go()
+    truth = victim.truth()
+    assert trace.stop() == 0, trace
+    events = EVENT.findall(trace.out.text)
+    assert {e[0] for e in events} == {str(victim.pid)} and len({e[1] for e in events}) >= 8
+    count = {mark: sum(1 for e in events if e[2] == mark) for mark in "+-!"}
+    assert (count["+"], count["-"], count["!"]) == (truth["allocs"], truth["frees"], truth["failed"])
+    total = {mark: sum(int(e[4]) for e in events if e[2] == mark) for mark in "+-"}
+    assert total["+"] - total["-"] == truth["live_bytes"]
+    # The report follows.
+    assert re.search(r"^#1 ", trace.out.text, re.M)
+    assert victim.finish() == 0
+
+
+def test_events_in_order(lab):
+    """In one thread each block comes before it goes, and goes before its address comes again."""
+    victim = lab.victim("realloc_forms")
+    trace = lab.start("-p", victim.pid, "-t").wait_tracing()
+    victim.go()
+    truth = victim.truth()
+    assert trace.stop() == 0, trace
+    blocks = {}
+    for _, _, mark, _, size, address in EVENT.findall(trace.out.text):
+        if mark == "+":
+            assert address not in blocks
+            blocks[address] = size
+        elif mark == "-":
+            assert blocks.pop(address) == size
+    assert (sum(map(int, blocks.values())), len(blocks)) == (truth["live_bytes"], truth["live_blocks"])
+    assert victim.finish() == 0
+
+
+def test_events_of_failed_calls(lab):
+    victim = lab.victim("failures")
+    trace = lab.start("-p", victim.pid, "-t").wait_tracing()
+    victim.go()
+    truth = victim.truth()
+    assert trace.stop() == 0, trace
+    failed = [e for e in EVENT.findall(trace.out.text) if e[2] == "!"]
+    assert len(failed) == truth["failed"] and {e[5] for e in failed} == {"NULL"}
+    assert sum(1 for e in failed if (e[3], e[4]) == ("malloc", str(truth["huge"]))) == 10
+    assert victim.finish() == 0
+
+
+def test_reader_of_events_that_leaves(lab):
+    victim = lab.victim("busy")
+    victim.go()
+    trace = lab.start_by("bash", "-c", '"$@" | head -n 1; exit ${PIPESTATUS[0]}', "bash", lab.leaktrace_path,
+                         "-p", victim.pid, "-t")
+    assert trace.wait() == 1 and "pipe" in trace.err.text, trace
+    victim.send()
+    victim.truth()
+    assert victim.finish() == 0
+
+
 def test_older(lab):
     """Nothing is an hour old after a second."""
     victim = lab.victim("leak_o0", "40")

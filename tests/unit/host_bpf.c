@@ -45,6 +45,7 @@ struct map_modules modules;
 struct map_counters counters;
 struct map_hits hits;
 struct map_ring ring;
+struct map_events events;
 struct map_no_programs no_programs;
 struct map_rows rows;
 struct map_mappings mappings;
@@ -54,9 +55,11 @@ const volatile bool cfg_never = false;
 
 /* Constants to the BPF code, variables to a test. */
 u32 host_max_sites, host_pidns;
+bool host_events;
 u64 host_min_size, host_max_size;
 bool host_sessions, host_vm_children_hit;
 extern const volatile u32 cfg_max_sites __attribute__((alias("host_max_sites")));
+extern const volatile bool cfg_events __attribute__((alias("host_events")));
 extern const volatile u32 cfg_pidns __attribute__((alias("host_pidns")));
 extern const volatile u64 cfg_min_size __attribute__((alias("host_min_size")));
 extern const volatile u64 cfg_max_size __attribute__((alias("host_max_size")));
@@ -175,10 +178,16 @@ long bpf_map_delete_elem(void *map, const void *key)
 
 long bpf_ringbuf_output(void *ringbuf, void *data, u64 size, u64 flags)
 {
-	(void)flags;
-	assert_ptr_equal(ringbuf, &ring);
 	if (host.ring_full)
 		return -11;
+	if (ringbuf == &events) {
+		assert_int_equal(size, sizeof(host.last_event));
+		assert_int_equal(flags, BPF_RB_NO_WAKEUP);
+		memcpy(&host.last_event, data, size);
+		host.n_events++;
+		return 0;
+	}
+	assert_ptr_equal(ringbuf, &ring);
 	if (*(u32 *)data == LT_REC_STACK) {
 		assert_true(size <= sizeof(host.last_stack));
 		memcpy(&host.last_stack, data, size);
@@ -408,6 +417,7 @@ void host__start(u32 max_blocks, u32 max_sites)
 	state.window = 1;
 	host_max_sites = max_sites;
 	host_pidns = 42;
+	host_events = false;
 	host_min_size = 0;
 	host_max_size = ~0ull;
 	host_sessions = host_vm_children_hit = false;

@@ -54,6 +54,8 @@ struct host {
 	size_t last_stack_size;
 	unsigned int n_partials;
 	struct lt_rec_partial last_partial;
+	unsigned int n_events;
+	struct lt_event last_event;
 	bool no_task_storage;
 	/* Run once, in the middle of the next operation of their kind: another thread was faster. */
 	void (*before_update)(void *map);
@@ -67,6 +69,7 @@ extern struct host host;
 
 /* What the options set; cfg_* for the BPF code. */
 extern u32 host_max_sites, host_pidns;
+extern bool host_events;
 extern u64 host_min_size, host_max_size;
 extern bool host_sessions, host_vm_children_hit;
 

@@ -212,6 +212,54 @@ static void frozen(void **how)
 	host__assert_nothing_lost();
 }
 
+static void assert_event(u32 kind, u32 fn, u64 address, u64 size)
+{
+	assert_int_equal(host.last_event.kind, kind);
+	assert_int_equal(host.last_event.fn, fn);
+	assert_int_equal(host.last_event.address, address);
+	assert_int_equal(host.last_event.size, size);
+}
+
+/* What comes, goes and fails is told one by one; a nested call is not. */
+static void events_of_each_block(void **how)
+{
+	(void)how;
+	mallocs(10, A);
+	assert_int_equal(host.n_events, 0);
+	host_events = true;
+	mallocs(30, B);
+	assert_event(LT_EVENT_BORN, FN_MALLOC, B, 30);
+	host__calls(FN_MALLOC, SP - 64, host__inside(FN_CALLOC), ARGS(8), 0xd000);
+	assert_int_equal(host.n_events, 1);
+	host__calls(FN_REALLOC, SP, RET, ARGS(B, 50), 0xc000);
+	assert_int_equal(host.n_events, 3);
+	assert_event(LT_EVENT_BORN, FN_REALLOC, 0xc000, 50);
+	mallocs(70, 0);
+	assert_event(LT_EVENT_FAILED, FN_MALLOC, 0, 70);
+	host__calls(FN_FREE, SP, RET, ARGS(A), 0);
+	assert_event(LT_EVENT_GONE, FN_FREE, A, 10);
+	host__calls(FN_FREE, SP, RET, ARGS(A), 0);
+	assert_event(LT_EVENT_GONE, FN_FREE, A, LT_NO_SIZE);
+	host__calls(FN_FREE, SP, RET, ARGS(0), 0);
+	assert_int_equal(host.n_events, 6);
+	host__assert_nothing_lost();
+	host.ring_full = true;
+	host__calls(FN_FREE, SP, RET, ARGS(0xc000), 0);
+	host__assert_lost(LT_CNT_EVENTS_DROPPED, 1);
+}
+
+/* The process and the thread, each by its number in the tracer's namespace. */
+static void events_name_their_thread(void **how)
+{
+	(void)how;
+	host_events = true;
+	host__join(1, 2);
+	host__run(1);
+	mallocs(30, B);
+	assert_int_equal(host.last_event.pid, 1002);
+	assert_int_equal(host.last_event.tid, 1001);
+}
+
 static void an_unknown_function(void **how)
 {
 	struct lt_fn fn = {.op = LT_OP_FREE, .ptr_arg = LT_NO_ARG};
@@ -238,6 +286,8 @@ int main(void)
 		HOST_TEST(too_many_processes),
 		HOST_TEST(no_memory_for_a_thread),
 		HOST_TEST(frozen),
+		HOST_TEST(events_of_each_block),
+		HOST_TEST(events_name_their_thread),
 		HOST_TEST(an_unknown_function),
 	};
 

@@ -35,6 +35,8 @@ const struct loss_kind loss_kinds[] = {
 	 .remedy = "each says where and why; what it shows of callers is right"},
 	{LOSS(floors_missed), .words = "floor updates given up under contention",
 	 .remedy = "a floor may be shown too high; trust \"rising\" less where these are many"},
+	{LOSS(events_dropped), .words = "events of -t not printed, too many at once",
+	 .remedy = "sums are not affected; -z and -Z leave out sizes"},
 };
 
 const unsigned int n_loss_kinds = sizeof(loss_kinds) / sizeof(loss_kinds[0]);

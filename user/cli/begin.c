@@ -38,6 +38,13 @@ static void on_event(void *ctx, enum collector_event event, pid_t pid)
 	}
 }
 
+static void on_block(void *ctx, const struct collected_event *e)
+{
+	const struct session *s = ctx;
+
+	sink__event(s->out, e);
+}
+
 /*
  * After the command was forked, because a child would inherit it all: room for the files of many modules, and a place
  * at the end of the OOM killer's list (a tracer that dies when memory runs out is gone when it is needed most).
@@ -90,6 +97,7 @@ static int load_bpf(struct session *s, struct err *e)
 		.max_sites = o->max_sites,
 		.min_size = o->min_size,
 		.max_size = o->max_size,
+		.events = o->events,
 		.stacks = o->stacks,
 	};
 	int err;
@@ -123,6 +131,7 @@ static int load(struct session *s, struct err *e)
 		.max_sites = s->options->max_sites,
 		.function_name = function_name,
 		.on_event = on_event,
+		.on_block = s->options->events ? on_block : NULL,
 		.ctx = s,
 	};
 	int err;

@@ -33,6 +33,7 @@ static const struct argp_option table[] = {
 	{"top", 'T', "N", 0, "Show the N first sites (default 10 in text, all in JSON)", 0},
 	{"older", 'o', "AGE", 0, "Show only what is older than AGE; needs a unit, as in 500ms or 2m", 0},
 	{"show-addresses", 'a', NULL, 0, "List outstanding blocks under each site", 0},
+	{"trace-events", 't', NULL, 0, "Print each block that comes (+), goes (-) or fails (!), as it happens", 0},
 	{"quiet", 'q', NULL, 0, "Leave out what did not grow, fail or get lost", 0},
 	{"verbose", 'v', NULL, 0, "Say more on stderr; twice: everything", 0},
 	{NULL, 0, NULL, 0, "What to track:", 4},
@@ -160,6 +161,9 @@ static int parse_show(struct options *o, int key, const char *arg)
 	case 'a':
 		o->show_addresses = true;
 		return 0;
+	case 't':
+		o->events = true;
+		return 0;
 	case 'q':
 		o->quiet = true;
 		return 0;
@@ -224,6 +228,8 @@ static void check(struct options *o)
 		usage__error("-p and a command cannot be traced together; choose one");
 	if (o->min_size > o->max_size)
 		usage__error("-z is larger than -Z: no allocation is left to track");
+	if (o->events && o->format != FORMAT_TEXT)
+		usage__error("-t prints lines of text; leave out --format, or use -a for the blocks that are left");
 	/* Floors need windows to compare: a short trace gets shorter ones. */
 	if (!o->has_interval && o->duration_ns && o->duration_ns / 12 < o->interval_ns)
 		o->interval_ns = o->duration_ns / 12 > 100000000 ? o->duration_ns / 12 : 100000000;

@@ -27,6 +27,7 @@ struct options {
 	uint64_t min_age_ns;
 	uint64_t min_size, max_size;
 	bool show_addresses, quiet;
+	bool events; /* -t: print each event */
 	int verbose;
 	uint64_t max_blocks, max_sites;
 	enum attach_path path; /* ATTACH_NONE: the best that works */

@@ -38,7 +38,6 @@ static const struct {
 	{'O', "-O", NO_OTHER_ALLOCATORS},
 	{'S', "-S", NO_OTHER_ALLOCATORS},
 	{KEY_NO_MMAP, "--no-mmap", "mappings are not tracked yet, so there is nothing to switch off"},
-	{'t', "-t", "printing every event is not there yet; an INTERVAL gives periodic reports"},
 	{KEY_FOLLOW, "--follow", "following forks is not there yet; give the child's pid: -p PID,PID"},
 	{KEY_REACH, "--reach", "reachability is not there yet; the report shows who allocated"},
 };
@@ -59,7 +58,6 @@ static const struct argp_option table[] = {
 	{NULL, 'O', "", HIDDEN, NULL, 0},
 	{NULL, 'S', "", HIDDEN, NULL, 0},
 	{"no-mmap", KEY_NO_MMAP, "", HIDDEN, NULL, 0},
-	{NULL, 't', "", HIDDEN, NULL, 0},
 	{"follow", KEY_FOLLOW, "", HIDDEN, NULL, 0},
 	{"reach", KEY_REACH, "", HIDDEN, NULL, 0},
 	{0},

@@ -51,12 +51,13 @@ static void announce(const struct session *s)
 	}
 }
 
-int session__begin(struct session *s, const struct options *o, struct err *e)
+int session__begin(struct session *s, const struct options *o, struct sink *out, struct err *e)
 {
 	int err;
 
 	memset(s, 0, sizeof(*s));
 	s->options = o;
+	s->out = out;
 	s->targets = o->pids;
 	s->command_status = -1;
 	err = privilege__check(e);

@@ -10,6 +10,7 @@
 #include "base/vec.h"
 #include "cli/launch.h"
 #include "cli/options.h"
+#include "cli/sink.h"
 #include "collect/collector.h"
 #include "probe/attacher.h"
 #include "probe/loader_watch.h"
@@ -19,6 +20,7 @@
 
 struct session {
 	const struct options *options;
+	struct sink *out;	/* not owned; for the events of -t */
 	struct targets targets; /* those of the options, or the command */
 	struct launch launch;	/* pid 0: no command */
 	int command_status;	/* wait(2) status of the command, -1 while it runs or when there is none */
@@ -42,9 +44,9 @@ struct session {
 
 /*
  * Check the targets (or start the command), load the BPF code, attach. Negative errno with a sentence on failure; a
- * command that was started is killed then. Call session__end() in every case.
+ * command that was started is killed then. Call session__end() in every case. With -t, events go to `out` from then on.
  */
-int session__begin(struct session *s, const struct options *o, struct err *e);
+int session__begin(struct session *s, const struct options *o, struct sink *out, struct err *e);
 void session__end(struct session *s);
 
 /* Look for allocators that were mapped since: after an exec, a dlopen. Never fails: what cannot be hooked is reported.

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "cli/sink.h"
 
 static int write_error(const struct sink *out, int err, struct err *e)
@@ -27,7 +29,9 @@ int sink__open(struct sink *out, const struct options *o, struct err *e)
 	out->file = o->output ? fopen(o->output, "we") : stdout;
 	if (!out->file)
 		return write_error(out, -errno, e);
-	out->is_terminal = o->format == FORMAT_TEXT && isatty(fileno(out->file));
+	out->opened_ns = clock__mono_ns();
+	/* Events scroll: there is no screen to redraw then. */
+	out->is_terminal = o->format == FORMAT_TEXT && !o->events && isatty(fileno(out->file));
 	return 0;
 }
 
@@ -98,6 +102,27 @@ int sink__write(struct sink *out, const struct report *r, bool final, struct err
 	else
 		err = write_text(out, r, &ro, final);
 	return err ? write_error(out, err, e) : 0;
+}
+
+void sink__event(struct sink *out, const struct collected_event *ev)
+{
+	static const char marks[] = {[EVENT_BORN] = '+', [EVENT_GONE] = '-', [EVENT_FAILED] = '!'};
+
+	fprintf(out->file, "%12.6f %d/%d %c %s ", (double)(int64_t)(ev->time_ns - out->opened_ns) / NSEC_PER_SEC,
+		ev->pid, ev->tid, marks[ev->kind], ev->function ? ev->function : "?");
+	if (ev->size_known)
+		fprintf(out->file, "%" PRIu64, ev->size);
+	else
+		fputc('?', out->file);
+	if (ev->kind == EVENT_FAILED)
+		fputs(" NULL\n", out->file);
+	else
+		fprintf(out->file, " 0x%" PRIx64 "\n", ev->address);
+}
+
+int sink__flush(struct sink *out, struct err *e)
+{
+	return fflush(out->file) ? write_error(out, -errno, e) : 0;
 }
 
 int sink__close(struct sink *out, struct err *e)

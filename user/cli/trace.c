@@ -19,6 +19,9 @@
 /* After an exec the new image's allocator is looked for this often. */
 #define RESCAN_MS 20
 
+/* The kernel side wakes nobody for an event of -t. */
+#define EVENTS_MS 100
+
 enum { FD_RING, FD_SIGNAL, FD_WINDOW, FD_END, N_FDS };
 
 struct trace {
@@ -126,9 +129,11 @@ static bool timer_fired(struct trace *t, int which)
 static int wait_for_events(struct trace *t, struct pollfd *fds)
 {
 	struct targets *targets = &t->session.targets;
-	bool rescan = clock__mono_ns() < t->session.rescan_until_ns;
+	int timeout = t->session.options->events ? EVENTS_MS : -1;
 	size_t i;
 
+	if (clock__mono_ns() < t->session.rescan_until_ns)
+		timeout = RESCAN_MS;
 	memcpy(fds, t->fds, sizeof(t->fds));
 	for (i = 0; i < targets->list.n; i++)
 		fds[N_FDS + i].fd = targets->list.at[i].pidfd;
@@ -136,7 +141,7 @@ static int wait_for_events(struct trace *t, struct pollfd *fds)
 		fds[i].events = POLLIN;
 		fds[i].revents = 0;
 	}
-	return poll(fds, N_FDS + targets->list.n, rescan ? RESCAN_MS : -1) < 0 && errno != EINTR ? -errno : 0;
+	return poll(fds, N_FDS + targets->list.n, timeout) < 0 && errno != EINTR ? -errno : 0;
 }
 
 static int handle_events(struct trace *t, const struct pollfd *fds, struct err *e)
@@ -146,6 +151,10 @@ static int handle_events(struct trace *t, const struct pollfd *fds, struct err *
 	int err = 0;
 
 	collector__drain(t->session.collector);
+	if (t->session.options->events)
+		err = sink__flush(&t->output, e);
+	if (err)
+		return err;
 	if (clock__mono_ns() < t->session.rescan_until_ns)
 		session__rescan(&t->session);
 	for (i = 0; i < targets->list.n; i++) {
@@ -222,7 +231,7 @@ int trace__run(const struct options *o)
 	signals = open_signals();
 	err = sink__open(&t.output, o, &e);
 	if (!err)
-		err = session__begin(&t.session, o, &e);
+		err = session__begin(&t.session, o, &t.output, &e);
 	if (!err)
 		err = open_fds(&t, o, signals, &e);
 	if (!err)

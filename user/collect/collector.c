@@ -111,6 +111,30 @@ static int on_record(void *ctx, void *data, size_t size)
 	return 0;
 }
 
+static int on_event_record(void *ctx, void *data, size_t size)
+{
+	const struct lt_event *rec = data;
+	struct collector *c = ctx;
+	struct collected_event e;
+
+	if (size < sizeof(*rec))
+		return 0;
+	e = (struct collected_event){
+		.time_ns = rec->time_ns,
+		.pid = (pid_t)rec->pid,
+		.tid = (pid_t)rec->tid,
+		.kind = rec->kind == LT_EVENT_BORN   ? EVENT_BORN
+			: rec->kind == LT_EVENT_GONE ? EVENT_GONE
+						     : EVENT_FAILED,
+		.function = c->options.function_name(c->options.ctx, rec->fn),
+		.address = rec->address,
+		.size = rec->size,
+		.size_known = rec->size != LT_NO_SIZE,
+	};
+	c->options.on_block(c->options.ctx, &e);
+	return 0;
+}
+
 void collector__drain(struct collector *c)
 {
 	struct image **img;
@@ -179,6 +203,9 @@ struct collector *collector__new(struct leaktrace_bpf *bpf, struct images *image
 	if (!err) {
 		c->ring = ring_buffer__new(bpf_map__fd(bpf->maps.ring), on_record, c, NULL);
 		err = c->ring ? 0 : -errno;
+	}
+	if (!err && o->on_block) {
+		err = ring_buffer__add(c->ring, bpf_map__fd(bpf->maps.events), on_event_record, c);
 	}
 	if (!err)
 		return c;

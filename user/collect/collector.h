@@ -19,6 +19,16 @@ struct collector;
 /* What a process did; told after the collector has changed its images. */
 enum collector_event { COLLECTOR_EXEC, COLLECTOR_EXIT, COLLECTOR_LEADER_EXIT };
 
+/* A block that came or went, as it happened. */
+struct collected_event {
+	uint64_t time_ns; /* monotonic */
+	pid_t pid, tid;
+	enum { EVENT_BORN, EVENT_GONE, EVENT_FAILED } kind;
+	const char *function;
+	uint64_t address, size;
+	bool size_known; /* not of a block that is not tracked */
+};
+
 struct collector_options {
 	uint64_t max_sites;
 	struct tables *tables;	/* not owned; NULL: stacks follow frame pointers */
@@ -27,6 +37,8 @@ struct collector_options {
 	const char *(*function_name)(void *ctx, unsigned int fn);
 	/* A process did something. */
 	void (*on_event)(void *ctx, enum collector_event event, pid_t pid);
+	/* Each block that comes or goes, when the BPF code was loaded for it; NULL otherwise. */
+	void (*on_block)(void *ctx, const struct collected_event *e);
 	void *ctx;
 };
 
@@ -45,7 +57,7 @@ int collector__watch(struct collector *c, pid_t pid);
 /* Readable when records wait in the ring. */
 int collector__fd(const struct collector *c);
 
-/* Handle all records that wait. */
+/* Handle all records and events that wait. */
 void collector__drain(struct collector *c);
 
 /* A process has ended, as known from its pidfd or from wait(2): its image ends if the record was not seen yet. */

@@ -27,6 +27,7 @@ struct losses {
 	uint64_t leaders_gone;	      /* processes whose first thread ended, and with it the probes of the others */
 	uint64_t tasks_untracked;     /* calls of a thread for which no per-thread state could be allocated */
 	uint64_t processes_untracked; /* calls of an address space beyond the limit of processes */
+	uint64_t events_dropped;      /* of -t: those that did not fit into their ring */
 };
 
 /* Walks of call stacks that did not come to their end by the unwind tables, by what they met. Most were finished. */

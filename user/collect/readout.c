@@ -265,6 +265,7 @@ static void read_losses(struct collector *c, struct losses *l)
 	l->reads_failed = n[LT_CNT_READS_FAILED];
 	l->tasks_untracked = n[LT_CNT_TASKS_UNTRACKED];
 	l->processes_untracked = n[LT_CNT_PROCESSES_UNTRACKED];
+	l->events_dropped = n[LT_CNT_EVENTS_DROPPED];
 	l->leaders_gone = c->leaders_gone;
 	l->probe_misses = read_misses(c);
 }

@@ -14,6 +14,9 @@
 #include "probe/loader.h"
 #include "probe/uprobe_multi.h"
 
+/* Half a second of 200000 events a second, and some. User space looks ten times a second. */
+#define EVENTS_BYTES (8u << 20)
+
 /* libbpf's own lines: its warnings come with failures that we explain ourselves, so they show with -v only. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -78,10 +81,13 @@ static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o, 
 	bpf->rodata->cfg_max_sites = (u32)o->max_sites;
 	bpf->rodata->cfg_min_size = o->min_size;
 	bpf->rodata->cfg_max_size = o->max_size;
+	bpf->rodata->cfg_events = o->events;
 	bpf->bss->state.window = 1;
 	bpf_map__set_max_entries(bpf->maps.blocks, (u32)o->max_blocks);
 	bpf_map__set_max_entries(bpf->maps.sites, (u32)(o->max_sites + LT_MAX_SLOTS));
 	bpf_map__set_max_entries(bpf->maps.site_ids, (u32)o->max_sites);
+	if (o->events)
+		bpf_map__set_max_entries(bpf->maps.events, EVENTS_BYTES);
 	bpf_map__set_max_entries(bpf->maps.rows, stacks == STACKS_BY_TABLES ? (u32)o->rows : 1);
 	choose_programs(bpf, o->path, stacks);
 	return 0;

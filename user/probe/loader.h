@@ -2,6 +2,7 @@
 /* loader: the BPF object, sized by the options, with the programs that the attach path needs. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "abi.h"
@@ -16,6 +17,7 @@ enum stack_method { STACKS_BY_TABLES, STACKS_BY_FRAME_POINTERS, STACKS_ANY };
 struct loader_options {
 	uint64_t max_blocks, max_sites;
 	uint64_t min_size, max_size; /* -z, -Z */
+	bool events;		     /* -t */
 	enum attach_path path;
 	enum stack_method stacks; /* STACKS_ANY: by tables if the kernel takes that */
 	uint64_t rows;		  /* room for unwind rows */
