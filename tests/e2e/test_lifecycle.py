@@ -259,7 +259,7 @@ def test_target_becomes_a_program_without_allocator(lab):
     assert victim.out.wait_for("^READY", START_SECONDS)
     trace = lab.trace(victim)
     victim.send()
-    time.sleep(1)
+    assert traces.poll(lambda: open(f"/proc/{victim.pid}/comm", encoding="ascii").read(), "no_libc\n") == "no_libc\n"
     assert trace.stop() == 0, trace
     assert sum(p["live_blocks"] for p in trace.document["processes"]) == 0
     assert trace.document["sites"] == []
