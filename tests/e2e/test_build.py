@@ -261,3 +261,25 @@ def test_run_needs_root(copy, tools):
     assert done.returncode != 0
     assert done.stdout == ""
     assert done.stderr.splitlines()[0] == "tracing needs root: sudo make run"
+
+
+def test_run_traces_the_demo_server_and_stops_it(tree):
+    done = tree.make("run", "ARGS=-d 2")
+    assert re.search(r"^ +malloc .*\n +session_create +demo_server\.c:\d+ +demo_server$", done.stdout, re.M), done
+    server = re.search(r"^demo_server \(pid (\d+)\)", done.stdout, re.M)[1]
+    assert not os.path.exists(f"/proc/{server}")
+
+
+def test_run_traces_a_process(tree):
+    with subprocess.Popen(["sleep", "600"]) as process:
+        try:
+            done = tree.make("run", f"PID={process.pid}", "ARGS=-d 300ms")
+            assert re.search(rf"^sleep \(pid {process.pid}\)", done.stdout, re.M), done
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+def test_run_says_why_it_cannot(tree):
+    done = tree.make("run", "PID=2", check=False)
+    assert done.returncode != 0 and "kernel thread" in done.stderr
