@@ -30,6 +30,7 @@ class Lab:
         self.leaktrace_path = LEAKTRACE
         self.programs = []
         self.bpf_before = set(traces.bpf_programs())
+        self.events_before = traces.uprobe_events()
 
     def _add(self, program):
         self.programs.append(program)
@@ -79,8 +80,7 @@ class Lab:
         for program in self.programs:
             program.kill()
         assert traces.poll(lambda: traces.abandoned_programs(self.bpf_before), []) == []
-        events = traces.uprobe_events()
-        assert not events, f"uprobes left: {events}"
+        assert traces.poll(lambda: traces.uprobe_events() - self.events_before, set()) == set(), "uprobes left"
 
 
 @pytest.fixture
