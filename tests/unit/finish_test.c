@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "finish_fixture.h"
@@ -125,6 +126,32 @@ static void in_a_signal_handler(void **state)
 	interrupted_at_once();
 	check_moment();
 	second(interrupted_later);
+	check_moment();
+	assert_int_equal(n_interrupted(), 1);
+}
+
+/* As musl's, without unwind information. */
+void bare_restorer(void);
+__asm__(".text\n"
+	"	.skip 16, 0x90\n"
+	".type bare_restorer, @function\n"
+	"bare_restorer:\n"
+	"	mov $15, %rax\n"
+	"	syscall\n"
+	"	.skip 16, 0x90\n");
+
+static void through_a_bare_restorer(void **state)
+{
+	struct {
+		void *handler;
+		unsigned long flags;
+		void (*restorer)(void);
+		unsigned long mask;
+	} sa = {on_signal, SA_SIGINFO | 0x04000000 /* SA_RESTORER */, bare_restorer, 0};
+
+	(void)state;
+	assert_int_equal(syscall(SYS_rt_sigaction, SIGUSR2, &sa, NULL, 8), 0);
+	raise(SIGUSR2);
 	check_moment();
 	assert_int_equal(n_interrupted(), 1);
 }
@@ -454,13 +481,21 @@ static void few_registers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(ordinary_calls),   cmocka_unit_test(through_qsort),
-		cmocka_unit_test(in_a_thread),	    cmocka_unit_test(in_a_signal_handler),
-		cmocka_unit_test(on_another_stack), cmocka_unit_test(in_libraries_made_now),
-		cmocka_unit_test(odd_rules),	    cmocka_unit_test(without_section_headers),
-		cmocka_unit_test(only_debug_frame), cmocka_unit_test(generated_code),
-		cmocka_unit_test(copies_too_short), cmocka_unit_test(at_most_so_many),
-		cmocka_unit_test(replaced_words),   cmocka_unit_test(guessed_frames),
+		cmocka_unit_test(ordinary_calls),
+		cmocka_unit_test(through_qsort),
+		cmocka_unit_test(in_a_thread),
+		cmocka_unit_test(in_a_signal_handler),
+		cmocka_unit_test(through_a_bare_restorer),
+		cmocka_unit_test(on_another_stack),
+		cmocka_unit_test(in_libraries_made_now),
+		cmocka_unit_test(odd_rules),
+		cmocka_unit_test(without_section_headers),
+		cmocka_unit_test(only_debug_frame),
+		cmocka_unit_test(generated_code),
+		cmocka_unit_test(copies_too_short),
+		cmocka_unit_test(at_most_so_many),
+		cmocka_unit_test(replaced_words),
+		cmocka_unit_test(guessed_frames),
 		cmocka_unit_test(few_registers),
 	};
 

@@ -251,12 +251,18 @@ static bool rearrange(struct eval *e, const Dwarf_Op *op)
 static size_t target(const Dwarf_Op *ops, size_t n, const Dwarf_Op *jump)
 {
 	uint64_t offset = jump->offset + 3 + (uint64_t)(int64_t)(int16_t)jump->number;
-	size_t i;
+	/* DW_OP_call_frame_cfa in front of an expression is libdw's and has no place in it. */
+	size_t lo = n && ops[0].offset == UINT64_MAX, hi = n;
 
-	for (i = 0; i < n; i++) {
-		/* DW_OP_call_frame_cfa in front of an expression is libdw's and has no place in it. */
-		if (ops[i].offset == offset && (i || ops[i].atom != DW_OP_call_frame_cfa))
-			return i;
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ops[mid].offset == offset)
+			return mid;
+		if (ops[mid].offset < offset)
+			lo = mid + 1;
+		else
+			hi = mid;
 	}
 	return n;
 }

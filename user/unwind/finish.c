@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "select/mappings.h"
-#include "unwind/cfi_file.h"
+#include "unwind/cfi_files.h"
 #include "unwind/dwarf_expr.h"
 #include "unwind/finish.h"
 #include "unwind/finish_arch.h"
@@ -16,13 +15,8 @@
 /* A step that leads on to another frame. */
 #define NO_END LT_END_MAX
 
-struct known_file {
-	const struct module *module;
-	struct cfi_file *file;
-};
-
 struct finisher {
-	void *files; /* tsearch() tree of struct known_file, by module */
+	struct cfi_files files;
 };
 
 struct walk {
@@ -41,61 +35,12 @@ struct finisher *finisher__new(void)
 	return calloc(1, sizeof(struct finisher));
 }
 
-static void known_file__free(void *node)
-{
-	struct known_file *k = node;
-
-	cfi_file__close(k->file);
-	free(k);
-}
-
 void finisher__free(struct finisher *f)
 {
 	if (!f)
 		return;
-	tdestroy(f->files, known_file__free);
+	cfi_files__free(&f->files);
 	free(f);
-}
-
-static int compare_modules(const void *a, const void *b)
-{
-	uintptr_t x = (uintptr_t)((const struct known_file *)a)->module;
-	uintptr_t y = (uintptr_t)((const struct known_file *)b)->module;
-
-	return x < y ? -1 : x > y;
-}
-
-static struct known_file *known_file__new(const struct module *module)
-{
-	struct known_file *k = calloc(1, sizeof(*k));
-
-	if (!k)
-		return NULL;
-	k->module = module;
-	k->file = cfi_file__open(module->fd);
-	if (!k->file) {
-		free(k);
-		return NULL;
-	}
-	return k;
-}
-
-/* NULL when out of memory. */
-static struct cfi_file *file_of(struct finisher *f, const struct module *module)
-{
-	struct known_file key = {.module = module}, *k, **found;
-
-	found = tfind(&key, &f->files, compare_modules);
-	if (found)
-		return (*found)->file;
-	k = known_file__new(module);
-	if (!k)
-		return NULL;
-	if (!tsearch(k, &f->files, compare_modules)) {
-		known_file__free(k);
-		return NULL;
-	}
-	return k->file;
 }
 
 /* Where a copied word has been replaced, what it was is meant, also by who reads a part of it. */
@@ -288,7 +233,7 @@ static enum lt_stack_end step(struct walk *w)
 		return LT_END_UNMAPPED;
 	if (!at->module || at->module->fd < 0)
 		return step_by_guess(w);
-	file = file_of(w->f, at->module);
+	file = cfi_files__get(&w->f->files, at->module);
 	if (!file)
 		return LT_END_NO_RULE;
 	if (cfi_file__address(file, look - at->start + at->offset, &address))
