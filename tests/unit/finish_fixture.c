@@ -167,6 +167,15 @@ static const char library_c[] =
 	"	plain(f);\n"
 	"	keep(b);\n"
 	"}\n"
+	"#ifdef SLOW\n"
+	"__attribute__((noinline)) int slow(call *f, int n)\n"
+	"{\n"
+	"	__asm__ volatile(\".rept 60000\\n.cfi_remember_state\\n.cfi_restore_state\\n.endr\");\n"
+	"	if (n) n += slow(f, n - 1); else f();\n"
+	"	__asm__ volatile(\"\" : \"+r\"(n));\n"
+	"	return n;\n"
+	"}\n"
+	"#endif\n"
 	"void deep(call *f, int n) { if (n) deep(f, n - 1); else plain(f); __asm__ volatile(\"\"); }\n";
 
 int make_folder(void **state)

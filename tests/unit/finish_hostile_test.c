@@ -164,7 +164,7 @@ static void mutate(uint8_t *bytes, const struct range *in, uint64_t *random)
 static void mutate_and_walk(const struct range *in, unsigned int times)
 {
 	static uint8_t bytes[MAX_FILE];
-	uint64_t random = 88172645463325252ull, before = clock__mono_ns();
+	uint64_t random = 88172645463325252ull;
 	unsigned int i;
 
 	check_healthy();
@@ -173,7 +173,6 @@ static void mutate_and_walk(const struct range *in, unsigned int times)
 		mutate(bytes, in, &random);
 		walk_with(bytes, victim.size);
 	}
-	print_message("%u walks, %.1f us each\n", times, (double)(clock__mono_ns() - before) / 1e3 / times);
 }
 
 static void changed_eh_frame(void **state)
@@ -240,13 +239,35 @@ static void changed_debug_frame(void **state)
 	end_victim();
 }
 
+/* What one file may take in all is bounded. Then it is not asked any more. */
+static void slow_rules(void **state)
+{
+	void *library = load_library("slow.so", "-O1 -DSLOW", "true");
+	uint64_t before = clock__ns_(CLOCK_THREAD_CPUTIME_ID);
+	struct stack_copy copy;
+	struct view v = look();
+	struct result r;
+	unsigned int i;
+
+	(void)state;
+	((int (*)(call *, int))dlsym(library, "slow"))(probe, 50);
+	copy = copy_of(&moment);
+	for (i = 0; i < 100; i++)
+		r = walk(&v, &copy, MAX_PCS);
+	assert_int_equal(r.end, LT_END_NO_RULE);
+	assert_int_equal(r.n, 2);
+	assert_true(clock__ns_(CLOCK_THREAD_CPUTIME_ID) - before < 5 * NSEC_PER_SEC);
+	look_away(&v);
+	dlclose(library);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(truncated),	       cmocka_unit_test(noise),
 		cmocka_unit_test(changed_eh_frame),    cmocka_unit_test(changed_search_table),
 		cmocka_unit_test(changed_headers),     cmocka_unit_test(changed_without_sections),
-		cmocka_unit_test(changed_debug_frame),
+		cmocka_unit_test(changed_debug_frame), cmocka_unit_test(slow_rules),
 	};
 
 	alarm(60);
