@@ -80,7 +80,8 @@ static void check_healthy(void)
 
 	assert_int_equal(r.end, LT_END_UNMAPPED);
 	assert_int_equal(r.n, 4);
-	assert_memory_equal(r.pcs + 1, moment.pcs, 3 * sizeof(r.pcs[0]));
+	/* libgcc does not know .debug_frame. */
+	assert_memory_equal(r.pcs + 1, moment.pcs, (moment.n < 3 ? moment.n : 3) * sizeof(r.pcs[0]));
 }
 
 static void truncated(void **state)
