@@ -79,7 +79,8 @@ typedef void call(void);
 
 /*
  * Compile a library under this name, with these flags, change the file with this command, and load it. It has
- * plain(call *), realigned(call *, int size) and deep(call *, int depth); with -DSLOW, too, slow(call *, int depth),
+ * plain(call *), realigned(call *, int size) and deep(call *, int depth), and bind(call *), where
+ * the loader calls back while it binds a function; with -DSLOW, too, slow(call *, int depth),
  * whose rules take milliseconds to find.
  */
 void *load_library(const char *name, const char *flags, const char *change);

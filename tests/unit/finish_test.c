@@ -201,6 +201,18 @@ static void in_libraries_made_now(void **state)
 	dlclose(library);
 }
 
+/* _dl_runtime_resolve() has its frame by rbx. */
+static void through_the_loader(void **state)
+{
+	void *library = load_library("lazy.so", "-O2 -Wl,-z,lazy", "true");
+
+	(void)state;
+	((void (*)(call *))dlsym(library, "bind"))(probe);
+	check_moment();
+	assert_true(moment.n > 4);
+	dlclose(library);
+}
+
 /* CFA = rbx + n and expressions, as in hand-written assembly. */
 void cfa_by_rbx(call *f);
 void cfa_by_expression(call *f);
@@ -488,6 +500,7 @@ int main(void)
 		cmocka_unit_test(through_a_bare_restorer),
 		cmocka_unit_test(on_another_stack),
 		cmocka_unit_test(in_libraries_made_now),
+		cmocka_unit_test(through_the_loader),
 		cmocka_unit_test(odd_rules),
 		cmocka_unit_test(without_section_headers),
 		cmocka_unit_test(only_debug_frame),
