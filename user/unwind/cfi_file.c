@@ -29,6 +29,7 @@ enum load_state { NOT_YET, LOADED, NONE, REFUSED };
 
 struct cfi_file {
 	int fd;
+	uint64_t *memory_left; /* for all files together */
 	VEC(struct segment) segments;
 	struct cfi_image images[2]; /* by enum cfi_section */
 	enum load_state states[2];
@@ -67,7 +68,7 @@ static Elf *begin_elf(int fd)
 	return NULL;
 }
 
-struct cfi_file *cfi_file__open(int fd)
+struct cfi_file *cfi_file__open(int fd, uint64_t *memory_left)
 {
 	struct cfi_file *f = calloc(1, sizeof(*f));
 	Elf *elf;
@@ -75,6 +76,7 @@ struct cfi_file *cfi_file__open(int fd)
 	if (!f)
 		return NULL;
 	f->fd = fd;
+	f->memory_left = memory_left;
 	f->limit.left_ns = BUDGET_NS;
 	elf = begin_elf(fd);
 	if (!elf) {
@@ -206,6 +208,19 @@ static bool find_debug_frame(Elf *elf, struct cfi_source *from)
 	return true;
 }
 
+static int open_image(struct cfi_file *f, const struct cfi_source *from)
+{
+	uint64_t size = from->section.size + from->search_table.size;
+	int err;
+
+	if (size < from->section.size || size > *f->memory_left)
+		return -EFBIG;
+	err = cfi_image__open(&f->images[from->kind], from);
+	if (!err)
+		*f->memory_left -= size;
+	return err;
+}
+
 static enum load_state load(struct cfi_file *f, enum cfi_section kind)
 {
 	struct cfi_source from = {.kind = kind, .fd = f->fd};
@@ -213,7 +228,7 @@ static enum load_state load(struct cfi_file *f, enum cfi_section kind)
 	int err = -ENODATA;
 
 	if (elf && (kind == CFI_EH_FRAME ? find_eh_frame(f, elf, &from) : find_debug_frame(elf, &from)))
-		err = cfi_image__open(&f->images[kind], &from);
+		err = open_image(f, &from);
 	elf_end(elf);
 	if (err == -ENODATA)
 		return NONE;

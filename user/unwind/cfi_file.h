@@ -16,9 +16,9 @@ enum cfi_found {
 
 /*
  * fd stays the caller's and must stay open. NULL when out of memory; a file that is none of this machine's has gaps
- * only.
+ * only. What is read of it is taken off *memory_left, which outlives it; what does not fit is refused.
  */
-struct cfi_file *cfi_file__open(int fd);
+struct cfi_file *cfi_file__open(int fd, uint64_t *memory_left);
 void cfi_file__close(struct cfi_file *f);
 
 /* The address at which the executable byte at `offset` is linked. False: no segment has it. */

@@ -5,6 +5,9 @@
 #include "select/module.h"
 #include "unwind/cfi_files.h"
 
+/* libLLVM has 6 MiB of unwind information, a browser 20. */
+#define MAX_MEMORY (256ull << 20)
+
 struct known_file {
 	const struct module *module;
 	struct cfi_file *file;
@@ -18,14 +21,14 @@ static void known_file__free(void *node)
 	free(k);
 }
 
-static struct known_file *known_file__new(const struct module *module)
+static struct known_file *known_file__new(struct cfi_files *files, const struct module *module)
 {
 	struct known_file *k = calloc(1, sizeof(*k));
 
 	if (!k)
 		return NULL;
 	k->module = module;
-	k->file = cfi_file__open(module->fd);
+	k->file = cfi_file__open(module->fd, &files->memory_left);
 	if (!k->file) {
 		free(k);
 		return NULL;
@@ -41,6 +44,11 @@ static int compare_modules(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+void cfi_files__init(struct cfi_files *files)
+{
+	*files = (struct cfi_files){.memory_left = MAX_MEMORY};
+}
+
 struct cfi_file *cfi_files__get(struct cfi_files *files, const struct module *module)
 {
 	struct known_file key = {.module = module}, *k, **found;
@@ -48,7 +56,7 @@ struct cfi_file *cfi_files__get(struct cfi_files *files, const struct module *mo
 	found = tfind(&key, &files->tree, compare_modules);
 	if (found)
 		return (*found)->file;
-	k = known_file__new(module);
+	k = known_file__new(files, module);
 	if (!k)
 		return NULL;
 	if (!tsearch(k, &files->tree, compare_modules)) {

@@ -32,7 +32,11 @@ struct walk {
 
 struct finisher *finisher__new(void)
 {
-	return calloc(1, sizeof(struct finisher));
+	struct finisher *f = malloc(sizeof(*f));
+
+	if (f)
+		cfi_files__init(&f->files);
+	return f;
 }
 
 void finisher__free(struct finisher *f)
