@@ -112,7 +112,8 @@ static unsigned int roots(const struct module *m, int out[2])
 	return n;
 }
 
-int debug_file__open(struct debug_file *d, const struct module *m, const struct elf_file *main)
+int debug_file__open(struct debug_file *d, const struct module *m, const struct elf_file *main,
+		     struct debuginfod *server)
 {
 	struct wanted by_id = {.build_id = m->build_id, .build_id_len = m->build_id_len, .not_fd = m->fd};
 	struct wanted by_link = {.not_fd = m->fd};
@@ -139,7 +140,8 @@ int debug_file__open(struct debug_file *d, const struct module *m, const struct 
 			return 0;
 	}
 	if (by_id.build_id_len)
-		return accept_candidate(d, debuginfod__find(by_id.build_id, by_id.build_id_len), HOST_ROOT, &by_id);
+		return accept_candidate(d, debuginfod__find(server, by_id.build_id, by_id.build_id_len), HOST_ROOT,
+					&by_id);
 	return -ENOENT;
 }
 
@@ -165,23 +167,23 @@ static int open_by_alt_name(int from_fd, int root_fd, const char *name)
 	return lookup_root__open(root_fd, path);
 }
 
-int debug_file__open_alt(struct debug_file *d, const struct module *m, int from_fd, int root_fd, const char *name,
-			 const void *build_id, size_t len)
+int debug_file__open_alt(struct debug_file *d, const struct module *m, int from_fd, int root_fd,
+			 const struct alt_link *link, struct debuginfod *server)
 {
-	struct wanted w = {.build_id = build_id, .build_id_len = len, .not_fd = from_fd};
+	struct wanted w = {.build_id = link->build_id, .build_id_len = link->build_id_len, .not_fd = from_fd};
 	unsigned int i, n;
 	int root[2];
 
 	*d = (struct debug_file){.fd = -1, .root_fd = HOST_ROOT};
-	if (!len)
+	if (!w.build_id_len)
 		return -ENOENT;
-	if (!accept_candidate(d, open_by_alt_name(from_fd, root_fd, name), root_fd, &w))
+	if (!accept_candidate(d, open_by_alt_name(from_fd, root_fd, link->name), root_fd, &w))
 		return 0;
 	n = roots(m, root);
 	for (i = 0; i < n; i++)
 		if (!try_build_id(d, root[i], &w))
 			return 0;
-	return accept_candidate(d, debuginfod__find(build_id, len), HOST_ROOT, &w);
+	return accept_candidate(d, debuginfod__find(server, w.build_id, w.build_id_len), HOST_ROOT, &w);
 }
 
 void debug_file__close(struct debug_file *d)

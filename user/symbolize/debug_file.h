@@ -11,6 +11,7 @@
 
 #include "symbolize/elf_file.h"
 
+struct debuginfod;
 struct module;
 
 struct debug_file {
@@ -19,14 +20,22 @@ struct debug_file {
 	int root_fd; /* the root it was found under; -1 this host's */
 };
 
-/* -ENOENT when there is none. */
-int debug_file__open(struct debug_file *d, const struct module *m, const struct elf_file *main);
+/* server: may be NULL. -ENOENT when there is none. */
+int debug_file__open(struct debug_file *d, const struct module *m, const struct elf_file *main,
+		     struct debuginfod *server);
+
+/* What a .gnu_debugaltlink says. */
+struct alt_link {
+	const char *name;
+	const void *build_id;
+	size_t build_id_len;
+};
 
 /*
- * The file that dwz moved shared DWARF of `from` to, by the name and build-id that from's .gnu_debugaltlink gives.
- * root_fd: where `from` was found, as in struct debug_file; from_fd: its descriptor.
+ * The file that dwz moved shared DWARF of `from` to, by the link in it. root_fd: where `from` was found, as in struct
+ * debug_file; from_fd: its descriptor.
  */
-int debug_file__open_alt(struct debug_file *d, const struct module *m, int from_fd, int root_fd, const char *name,
-			 const void *build_id, size_t len);
+int debug_file__open_alt(struct debug_file *d, const struct module *m, int from_fd, int root_fd,
+			 const struct alt_link *link, struct debuginfod *server);
 
 void debug_file__close(struct debug_file *d);

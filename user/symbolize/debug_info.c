@@ -42,14 +42,14 @@ struct debug_info {
 /* False when the DWARF has a dwz link that leads nowhere: libdw would follow it by itself at the first reference. */
 static bool open_alt(struct debug_info *d, const struct debug_info_source *from)
 {
-	const char *name;
-	const void *id;
-	ssize_t len = dwelf_dwarf_gnu_debugaltlink(d->dw, &name, &id);
+	struct alt_link link, next;
+	ssize_t len = dwelf_dwarf_gnu_debugaltlink(d->dw, &link.name, &link.build_id);
 	uint64_t need;
 
 	if (!len)
 		return true;
-	if (len < 0 || debug_file__open_alt(&d->alt_file, from->module, from->fd, from->root_fd, name, id, (size_t)len))
+	link.build_id_len = (size_t)len;
+	if (len < 0 || debug_file__open_alt(&d->alt_file, from->module, from->fd, from->root_fd, &link, from->server))
 		return false;
 	need = elf_file__dwarf_memory(&d->alt_file.elf);
 	if (need > *from->memory)
@@ -57,7 +57,8 @@ static bool open_alt(struct debug_info *d, const struct debug_info_source *from)
 	*from->memory -= need;
 	d->alt = dwarf_begin_elf(d->alt_file.elf.elf, DWARF_C_READ, NULL);
 	/* One that links on is not made by dwz, but to lead libdw to a file of its choice. */
-	if (!d->alt || !elf_file__strings_end(&d->alt_file.elf) || dwelf_dwarf_gnu_debugaltlink(d->alt, &name, &id))
+	if (!d->alt || !elf_file__strings_end(&d->alt_file.elf) ||
+	    dwelf_dwarf_gnu_debugaltlink(d->alt, &next.name, &next.build_id))
 		return false;
 	dwarf_setalt(d->dw, d->alt);
 	return true;

@@ -26,6 +26,7 @@ struct debug_info_source {
 	const struct elf_file *main; /* the file that runs */
 	const struct elf_file *elf;  /* the one with the DWARF, maybe the same */
 	int fd, root_fd;	     /* of elf; root_fd as in struct debug_file */
+	struct debuginfod *server;   /* may be NULL */
 	uint64_t *memory;	     /* bytes that may still be spent on DWARF, over all files */
 };
 

@@ -8,5 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A descriptor or a negative errno. */
-int debuginfod__find(const uint8_t *build_id, size_t len);
+struct debuginfod;
+
+/* wait_ns: for all answers together, so that a slow server does not hold up the trace. NULL when out of memory. */
+struct debuginfod *debuginfod__new(uint64_t wait_ns);
+void debuginfod__free(struct debuginfod *d);
+
+/* A descriptor, the caller's, or a negative errno. */
+int debuginfod__find(struct debuginfod *d, const uint8_t *build_id, size_t len);

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "select/mini_debuginfo.h"
 #include "select/module.h"
 #include "symbolize/debug_info.h"
+#include "symbolize/debuginfod.h"
 #include "symbolize/demangle.h"
 #include "base/interned.h"
 #include "symbolize/symbolizer.h"
@@ -22,6 +24,8 @@
  * do not count.
  */
 #define DWARF_BYTES (1ull << 30)
+/* For debug files from servers, in all: nothing else is done meanwhile. */
+#define SERVER_NS (30 * NSEC_PER_SEC)
 
 /* What has been opened for one module; everything empty when the file is unusable. */
 struct source {
@@ -44,6 +48,7 @@ struct answer {
 struct symbolizer {
 	void *sources, *answers; /* tsearch() trees */
 	struct interned strings;
+	struct debuginfod *server; /* NULL: none */
 	uint64_t dwarf_bytes;
 };
 
@@ -69,8 +74,10 @@ struct symbolizer *symbolizer__new(void)
 {
 	struct symbolizer *s = calloc(1, sizeof(*s));
 
-	if (s)
+	if (s) {
 		s->dwarf_bytes = DWARF_BYTES;
+		s->server = debuginfod__new(SERVER_NS);
+	}
 	return s;
 }
 
@@ -94,12 +101,14 @@ void symbolizer__free(struct symbolizer *s)
 	tdestroy(s->sources, source__free);
 	tdestroy(s->answers, free);
 	interned__free(&s->strings);
+	debuginfod__free(s->server);
 	free(s);
 }
 
 static void open_dwarf(struct symbolizer *s, struct source *src)
 {
-	struct debug_info_source from = {.module = src->module, .main = &src->main, .memory = &s->dwarf_bytes};
+	struct debug_info_source from = {
+		.module = src->module, .main = &src->main, .server = s->server, .memory = &s->dwarf_bytes};
 
 	if (elf_file__has_dwarf(&src->main)) {
 		from.elf = &src->main;
@@ -138,7 +147,7 @@ static void source__open(struct symbolizer *s, struct source *src)
 		return;
 	n = symtab__add(&src->symbols, main, SHT_SYMTAB, main, 0);
 	if (!n || !elf_file__has_dwarf(main))
-		debug_file__open(&src->debug, src->module, main);
+		debug_file__open(&src->debug, src->module, main, s->server);
 	if (!n && debug->elf)
 		n = symtab__add(&src->symbols, debug, SHT_SYMTAB, main, debug->base - main->base);
 	if (!n && main->names)
