@@ -371,6 +371,22 @@ static void belongs_to_others(void **state)
 	assert_not_believed();
 }
 
+/* Nobody removes these files, and pids come again. */
+static void older_than_the_process(void **state)
+{
+	struct timespec times[2] = {{.tv_sec = time(NULL) - 3600}, {.tv_sec = time(NULL) - 3600}};
+	struct perf_map *m;
+
+	(void)state;
+	write_file("1000 10 one\n");
+	assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+	assert_not_believed();
+	append("2000 10 two\n");
+	m = read_map();
+	assert_name(m, 0x2000, "two");
+	perf_map__free(m);
+}
+
 /* Whoever holds a lease is asked to give it up, and has 45 s for it. */
 static void lease(void **state)
 {
@@ -507,6 +523,7 @@ int main(void)
 		TEST(no_regular_file),
 		TEST(others_can_write),
 		TEST(belongs_to_others),
+		TEST(older_than_the_process),
 		TEST(lease),
 		cmocka_unit_test_setup_teardown(contained_process, with_file, clean_up),
 	};

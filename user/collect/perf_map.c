@@ -22,10 +22,13 @@
 #define MAX_FUNCTIONS (1u << 20)
 #define MAX_LINE      4096 /* of a longer line, only so much is looked at */
 #define CHUNK	      65536
+/* The kernel tells the time of boot, from which processes count theirs, in whole seconds, and clocks are corrected. */
+#define CLOCK_SLACK_S 2
 
 struct perf_map {
 	pid_t pid;
-	int root_fd; /* the target's root; -1 unknown */
+	double start_time; /* of the process, seconds since the epoch */
+	int root_fd;	   /* the target's root; -1 unknown */
 	struct process_ids ids;
 	/* The file, as last seen. */
 	dev_t dev;
@@ -46,11 +49,14 @@ struct perf_map {
 struct perf_map *perf_map__new(pid_t pid)
 {
 	struct perf_map *m = calloc(1, sizeof(*m));
+	struct process_info info;
 
-	if (m) {
-		m->pid = pid;
-		m->root_fd = -1;
-	}
+	if (!m)
+		return NULL;
+	m->pid = pid;
+	m->root_fd = -1;
+	if (!process_info__read(pid, &info))
+		m->start_time = info.start_time;
 	return m;
 }
 
@@ -75,8 +81,7 @@ void perf_map__free(struct perf_map *m)
 	free(m);
 }
 
-/* It may change its root, its user and even its pid namespace's view of it; when it is ending, the last answer holds.
- */
+/* It may change its root and its user. When it is ending, the last answers hold. */
 static void look_at_process(struct perf_map *m)
 {
 	struct process_ids ids;
@@ -100,6 +105,8 @@ static const char *fault(const struct perf_map *m, const struct stat *st)
 		return "belongs to another user";
 	if (st->st_mode & (S_IWGRP | S_IWOTH))
 		return "can be written by others";
+	if ((double)st->st_mtime + CLOCK_SLACK_S < m->start_time)
+		return "was left by an earlier process";
 	return NULL;
 }
 

@@ -6,7 +6,8 @@
  *
  * The file is looked for in the target's own root and under the pid that the target knows itself by, then under ours.
  * It is hostile input: only a regular file is read, that belongs to the target's user or root and that nobody else can
- * write, and no more of it than a fixed number of bytes and functions.
+ * write, and no more of it than a fixed number of bytes and functions. Nobody removes these files: one that is older
+ * than the process belongs to another that had its pid.
  */
 #pragma once
 
