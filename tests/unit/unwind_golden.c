@@ -101,7 +101,7 @@ static uint32_t frame_rule(Dwarf_Frame *frame, bool signal)
 	if (n_ra == -1)
 		return LT_RULE_END;
 	if (dwarf_frame_cfa(frame, &cfa, &n))
-		return LT_RULE_NONE;
+		return GOLDEN_UNKNOWN;
 	if (signal)
 		return n == 2 && is_op(cfa, DW_OP_breg7, 160) && cfa[1].atom == DW_OP_deref &&
 				       is_breg(ra, n_ra, DW_OP_breg7, 168) && is_breg(fp, n_fp, DW_OP_breg7, 120)

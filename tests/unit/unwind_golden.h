@@ -24,6 +24,12 @@ struct golden {
 bool golden__open(struct golden *g, const char *path, bool debug_frame);
 void golden__close(struct golden *g);
 
+/*
+ * No rule of libdw's: it takes no DW_CFA_def_cfa_register after DW_CFA_def_cfa_expression, which libgcc and gdb do;
+ * some assembly code in libgcrypt has that.
+ */
+#define GOLDEN_UNKNOWN 0xffffffff
+
 /* The rule at an address of the file, and how far it holds, which is beyond pc. False: it has no unwind information. */
 bool golden__rule(struct golden *g, uint64_t pc, uint32_t *rule, uint64_t *end);
 

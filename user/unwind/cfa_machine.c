@@ -115,7 +115,10 @@ static bool cfa_expression(struct cfi_state *s, struct reader *r)
 	return s->expression;
 }
 
-/* Instructions about the frame address. Those that change half of register + offset need both to be there. */
+/*
+ * Instructions about the frame address. As for libgcc, one that changes half of register + offset keeps the other half,
+ * even if an expression came between: assembly code (libgcrypt) counts on it.
+ */
 static bool cfa_instruction(struct cfa_machine *m, uint8_t op)
 {
 	struct cfi_state *s = &m->state;
@@ -128,14 +131,15 @@ static bool cfa_instruction(struct cfa_machine *m, uint8_t op)
 		s->offset = (int64_t)(op == DW_CFA_def_cfa ? unsigned_operand(m) : factored(m, signed_operand(m)));
 		return true;
 	case DW_CFA_def_cfa_register:
+		s->cfa = CFI_CFA_REGISTER;
 		s->reg = unsigned_operand(m);
-		return s->cfa == CFI_CFA_REGISTER;
+		return true;
 	case DW_CFA_def_cfa_offset:
 		s->offset = (int64_t)unsigned_operand(m);
-		return s->cfa == CFI_CFA_REGISTER;
+		return true;
 	case DW_CFA_def_cfa_offset_sf:
 		s->offset = (int64_t)factored(m, signed_operand(m));
-		return s->cfa == CFI_CFA_REGISTER;
+		return true;
 	default:
 		return cfa_expression(s, &m->program);
 	}
