@@ -221,10 +221,14 @@ static int walk_debug_frame(struct unwind_info *info, Elf *elf)
 	return walk_section(info, false);
 }
 
+/* Begin again, with something else; what was bad is still told. */
 static void forget(struct unwind_info *info)
 {
+	uint32_t bad = info->bad;
+
 	unwind_info__free(info);
 	memset(info, 0, sizeof(*info));
+	info->bad = bad;
 }
 
 static int walk_sections(struct unwind_info *info, const struct unwind_file *f)
