@@ -78,6 +78,9 @@ UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_
 # Other files in tests/unit are shared by the tests.
 UNIT_SHARED = $(patsubst tests/%.c,$(BUILD)/san/tests/%.o,$(filter-out %_test.c,$(wildcard tests/unit/*.c)))
 VICTIMS = $(patsubst tests/%,$(BUILD)/%,$(sort $(basename $(wildcard tests/victims/*.c tests/victims/*.cc))))
+# The tests' own walker of call stacks, to compare with.
+GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
+GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
 MAN = $(wildcard user/cli/leaktrace.8)
 
 GENERATED = $(BUILD)/gen/version.h $(if $(BPF_SRC),$(BUILD)/gen/leaktrace.skel.h)
@@ -155,6 +158,17 @@ $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/leaktrace.a
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(SAN_FLAGS) $^ -lcmocka $(LIBS) -o $@
 
+# golden, which end-to-end tests compare call stacks with: nothing of leaktrace's but user/base.
+
+$(BUILD)/tests/golden/%.o: tests/golden/%.c $(BUILD)/stamp/user
+	@mkdir -p $(@D)
+	$(call msg,CC,$<)
+	$(Q)$(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/golden: $(GOLDEN_OBJ) $(BUILD)/stamp/link
+	$(call msg,LINK,$@)
+	$(Q)$(CC) $(USER_LINK) $(GOLDEN_OBJ) -ldw -lelf -o $@
+
 # Victims: programs to trace. A line "// CFLAGS: ...", "// LIBS: ..." or "// CC: ..." near the top of one is its own.
 
 directive = $$(sed -n '1,10s|^// *$(1): *||p' $<)
@@ -172,7 +186,7 @@ $(BUILD)/victims/%: tests/victims/%.c $(BUILD)/stamp/victims
 $(BUILD)/victims/%: tests/victims/%.cc $(BUILD)/stamp/victims
 	$(call build_victim,$(CXX))
 
--include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT_SHARED:.o=.d) $(VICTIMS:=.d)
+-include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(GOLDEN_OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT_SHARED:.o=.d) $(VICTIMS:=.d)
 -include $(UNIT:$(BUILD)/unit/%=$(BUILD)/san/tests/unit/%.d)
 
 ##   deps         install the packages that the build needs (as root, Debian and Ubuntu)
@@ -207,7 +221,7 @@ tests-build:
 	@mkdir -p $(BUILD)/test && : >$(BUILD)/test/build-failed
 	@! $(MAKE) --no-print-directory $(JOBS) -k programs || rm $(BUILD)/test/build-failed
 
-programs: all $(UNIT) $(VICTIMS)
+programs: all $(UNIT) $(VICTIMS) $(BUILD)/golden
 
 run_tests = $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) $(1); status=$$?; $(give_back); exit $$status
 
@@ -250,7 +264,7 @@ uninstall:
 
 ##   clean        remove what was built
 clean:
-	@rm -rf $(addprefix $(BUILD)/,bench bpf gen san stamp test unit user victims leaktrace)
+	@rm -rf $(addprefix $(BUILD)/,bench bpf gen golden san stamp test tests unit user victims leaktrace)
 	@[ ! -d $(BUILD) ] || rmdir --ignore-fail-on-non-empty $(BUILD)
 
 ##   help         this list
