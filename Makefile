@@ -78,6 +78,10 @@ UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_
 # Other files in tests/unit are shared by the tests.
 UNIT_SHARED = $(patsubst tests/%.c,$(BUILD)/san/tests/%.o,$(filter-out %_test.c,$(wildcard tests/unit/*.c)))
 VICTIMS = $(patsubst tests/%,$(BUILD)/%,$(sort $(basename $(wildcard tests/victims/*.c tests/victims/*.cc))))
+# One program built in many ways: COMPILER+FLAG+FLAG.
+STACKS_FLAGS = O0 O1 O2 O3 Os O2+fcf-protection O2+fno-plt O2+fno-asynchronous-unwind-tables+fexceptions
+STACKS = $(foreach cc,gcc clang,$(STACKS_FLAGS:%=$(BUILD)/stacks/$(cc)+%)) $(addprefix $(BUILD)/stacks/, \
+	gcc+O2+flto gcc+O2+mstackrealign gcc+O2+fno-omit-frame-pointer)
 # The tests' own walker of call stacks, to compare with.
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
 GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
@@ -96,7 +100,7 @@ STAMP_bpf = $(CLANG) $(BPF_FLAGS)
 STAMP_user = $(CC) $(USER_FLAGS)
 STAMP_link = $(CC) $(USER_LINK) $(LIBS) $(USER_OBJ)
 STAMP_san = $(CC) $(SAN_FLAGS) $(SAN_OBJ) $(UNIT_SHARED)
-STAMP_victims = $(CC) $(CXX) $(VICTIM_FLAGS)
+STAMP_victims = $(CC) $(CXX) $(CLANG) $(VICTIM_FLAGS)
 STAMP_objects = $(BPFTOOL) $(BPF_OBJ)
 
 quote = '$(subst ','\'',$(1))'
@@ -186,6 +190,13 @@ $(BUILD)/victims/%: tests/victims/%.c $(BUILD)/stamp/victims
 $(BUILD)/victims/%: tests/victims/%.cc $(BUILD)/stamp/victims
 	$(call build_victim,$(CXX))
 
+compiler = $(if $(filter gcc+%,$*),$(CC),$(CLANG))
+
+$(BUILD)/stacks/%: tests/victims/stacks_matrix.c $(BUILD)/stamp/victims
+	@mkdir -p $(@D)
+	$(call msg,VICTIM,$@)
+	$(Q)$(compiler) -g -pthread -Wall -Wextra -Wl,-z,lazy $(patsubst %,-%,$(wordlist 2,9,$(subst +, ,$*))) $< -o $@
+
 -include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(GOLDEN_OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT_SHARED:.o=.d) $(VICTIMS:=.d)
 -include $(UNIT:$(BUILD)/unit/%=$(BUILD)/san/tests/unit/%.d)
 
@@ -221,7 +232,7 @@ tests-build:
 	@mkdir -p $(BUILD)/test && : >$(BUILD)/test/build-failed
 	@! $(MAKE) --no-print-directory $(JOBS) -k programs || rm $(BUILD)/test/build-failed
 
-programs: all $(UNIT) $(VICTIMS) $(BUILD)/golden
+programs: all $(UNIT) $(VICTIMS) $(STACKS) $(BUILD)/golden
 
 run_tests = $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) $(1); status=$$?; $(give_back); exit $$status
 
@@ -264,7 +275,7 @@ uninstall:
 
 ##   clean        remove what was built
 clean:
-	@rm -rf $(addprefix $(BUILD)/,bench bpf gen golden san stamp test tests unit user victims leaktrace)
+	@rm -rf $(addprefix $(BUILD)/,bench bpf gen golden san stacks stamp test tests unit user victims leaktrace)
 	@[ ! -d $(BUILD) ] || rmdir --ignore-fail-on-non-empty $(BUILD)
 
 ##   help         this list

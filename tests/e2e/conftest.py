@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-pytest.register_assert_rewrite("exact", "programs", "traces")
+pytest.register_assert_rewrite("exact", "foreign", "golden", "programs", "traces")
 
 # pylint: disable=wrong-import-position
 import traces

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Call stacks as golden (tests/golden) and leaktrace see them in one run of one program, and how they differ."""
+import collections
+import json
+import os
+from dataclasses import dataclass, field
+
+from programs import START_SECONDS, WORK_SECONDS
+
+BUILD = os.environ.get("LEAKTRACE_BUILD", f"{os.path.dirname(os.path.abspath(__file__))}/../../.build")
+GOLDEN = f"{BUILD}/golden"
+
+# leaktrace shows 127 frames, the first of which is the function itself.
+MOST = 126
+# The processor has four breakpoints. What jumps to malloc inside libc is told apart only where both have one.
+FUNCTIONS = ("malloc", "calloc", "realloc")
+
+
+@dataclass
+class Stack:
+    calls: int = 0
+    whole: bool = True  # golden: libdwfl came to the outermost frame. leaktrace: not truncated
+    deep: bool = False  # there are more frames than these
+    files: tuple = ()
+
+
+@dataclass
+class Comparison:
+    """What is wrong, each an empty list when the two agree; and how much was compared."""
+    missing: list = field(default_factory=list)    # golden only
+    surplus: list = field(default_factory=list)    # leaktrace only
+    miscounted: list = field(default_factory=list)
+    misplaced: list = field(default_factory=list)  # a frame in another file
+    cut: list = field(default_factory=list)        # truncated without need, or not said so
+    stacks: int = 0
+    calls: int = 0
+    unfinished: int = 0  # stacks of which libdwfl found only a beginning: leaktrace's must begin so
+
+    @property
+    def wrong(self):
+        return {name: [f"{len(value)} of {self.stacks}", *value[:2]] for name in
+                ("missing", "surplus", "miscounted", "misplaced", "cut") if (value := getattr(self, name))}
+
+
+def read_golden(path):
+    """function → chain of return addresses → Stack"""
+    files, stacks = {}, collections.defaultdict(dict)
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            words = line.rstrip("\n").split(" ")
+            if words[0] == "path":
+                files[words[1]] = " ".join(words[2:])
+                continue
+            frames = [word.split("@") for word in words[3:]]
+            chain = tuple(int(pc, 16) for pc, _ in frames[:MOST])
+            stack = stacks[words[0]].setdefault(chain, Stack(files=tuple(files.get(at) for _, at in frames[:MOST])))
+            stack.calls += int(words[1])
+            stack.deep |= len(frames) > MOST
+            stack.whole &= words[2] != "failed"
+    return stacks
+
+
+def read_leaktrace(document, pid):
+    stacks = collections.defaultdict(dict)
+    for site in document["sites"]:
+        if site["pid"] != pid:
+            continue
+        frames = [frame for frame in site["frames"] if not frame["inlined"]][1:]
+        chain = tuple(int(frame["pc"], 16) for frame in frames)
+        stack = stacks[site["function"]].setdefault(chain, Stack(files=tuple(frame["module"] for frame in frames)))
+        stack.calls += site["total_allocs"] + site["failed_allocs"]
+        stack.deep |= bool(site["truncated"])
+        stack.whole &= not site["truncated"]
+    return stacks
+
+
+def show(chain):
+    return " ".join(f"{pc:x}" for pc in chain)
+
+
+def same_files(one, other):
+    """Only where both name one: the kernel's pages and code made at run time have no file."""
+    return all(a == b for a, b in zip(one, other) if a and b)
+
+
+class Beginnings:
+    """Chains that libdwfl could not finish."""
+
+    def __init__(self, stacks):
+        self.chains = {chain for chain, stack in stacks.items() if not stack.whole}
+        self.lengths = sorted({len(chain) for chain in self.chains}, reverse=True)
+
+    def of(self, chain):
+        return next((chain[:n] for n in self.lengths if chain[:n] in self.chains), None)
+
+
+def compare_function(result, golden, leaktrace, sampled):
+    beginnings = Beginnings(golden)
+    continued = collections.Counter()
+    for chain, stack in leaktrace.items():
+        begin = beginnings.of(chain)
+        if begin is not None:
+            continued[begin] += stack.calls
+        elif chain not in golden and not sampled:
+            result.surplus.append(show(chain))
+    for chain, stack in golden.items():
+        result.stacks += 1
+        result.calls += stack.calls
+        other = leaktrace.get(chain)
+        if not stack.whole:
+            result.unfinished += 1
+            if not continued[chain]:
+                result.missing.append(show(chain))
+            elif continued[chain] != stack.calls and not sampled:
+                result.miscounted.append(f"{continued[chain]} for {stack.calls}: {show(chain)}")
+        elif not other:
+            result.missing.append(show(chain))
+        else:
+            compare_stack(result, chain, stack, other, sampled)
+
+
+def compare_stack(result, chain, stack, other, sampled):
+    if stack.calls != other.calls and not sampled:
+        result.miscounted.append(f"{other.calls} for {stack.calls}: {show(chain)}")
+    if not same_files(stack.files, other.files):
+        result.misplaced.append(show(chain))
+    if stack.deep != other.deep:
+        result.cut.append(show(chain))
+
+
+def compare(golden, leaktrace, functions=FUNCTIONS, sampled=False):
+    """The stacks of these functions. With `sampled` golden has seen only some of the calls."""
+    result = Comparison()
+    for function in functions:
+        compare_function(result, golden[function], leaktrace[function], sampled)
+    return result
+
+
+class Run:
+    """One program under golden, held at its entry point."""
+
+    def __init__(self, lab, *command, functions=FUNCTIONS, options=(), by=(), program=GOLDEN, **more):
+        self.lab = lab
+        self.functions = functions
+        self.path = lab.tmp / "golden.txt"
+        self.golden = lab.program(*by, program, "-f", ",".join(functions), "-o", self.path, *options, "--", *command,
+                                  **more)
+        ready = self.golden.out.wait_for(r"^READY pid=(\d+)$", START_SECONDS)
+        assert ready, f"golden is not ready: {self.golden}"
+        self.pid = int(ready[1])
+        self.trace = None
+
+    def trace_it(self, *options):
+        """leaktrace, attached to the process that is held."""
+        self.trace = self.lab.start("-p", self.pid, "--format", "json", "-w", self.lab.tmp / "report.json", *options)
+        self.trace.wait_tracing()
+
+    def go(self):
+        self.golden.send()
+
+    def finish(self, seconds=WORK_SECONDS):
+        """Wait for the end of the program. Returns golden's counts."""
+        done = self.golden.out.wait_for(r"^DONE (\{.*\})$", seconds)
+        assert done, f"golden is not done: {self.golden}"
+        assert self.golden.wait() == 0, self.golden
+        return json.loads(done[1])
+
+    def document(self):
+        assert self.trace.wait() == 0, self.trace
+        with open(self.lab.tmp / "report.json", encoding="utf-8") as file:
+            return json.load(file)
+
+    def stacks(self):
+        return read_golden(self.path)
+
+    def observe(self, *options, seconds=WORK_SECONDS):
+        """Trace all of it. Returns golden's counts and leaktrace's report."""
+        self.trace_it(*options)
+        self.go()
+        return self.finish(seconds), self.document()
+
+    def compare(self, document, sampled=False):
+        return compare(self.stacks(), read_leaktrace(document, self.pid), self.functions, sampled)

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The golden comparison: call stacks without frame pointers, each word of each stack of each call."""
+import glob
+import os
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import golden
+import traces
+from exact import losses
+from foreign import ReturnProbes
+from programs import START_SECONDS, WORK_SECONDS
+
+PYTHON = "/usr/bin/python3"
+IMPORTS = "import json, ctypes, sqlite3, ssl, decimal, bz2, lzma, curses, xml.parsers.expat, asyncio, zoneinfo"
+FOUR = (*golden.FUNCTIONS, "posix_memalign")
+SOAK = pytest.mark.soak
+
+IN_CI = ("gcc+O0", "gcc+O2", "gcc+Os", "clang+O2", "clang+O0", "gcc+O2+fcf-protection")
+
+
+def matrix():
+    """The ways that the Makefile builds stacks_matrix in."""
+    names = sorted(os.path.basename(path) for path in glob.glob(f"{golden.BUILD}/stacks/*+O*") if "." not in path[-3:])
+    return [pytest.param(name, marks=() if name in IN_CI else SOAK) for name in names]
+
+
+def need(program):
+    path = shutil.which(program) or next(iter(glob.glob(f"/usr/lib/postgresql/*/bin/{program}")), None)
+    if not path:
+        pytest.skip(f"{program} is not installed")
+    return path
+
+
+def check(run, document, counts, unfinished=0, sampled=False):
+    """leaktrace saw what golden saw. `unfinished`: how many stacks libdwfl itself may fail at."""
+    result = run.compare(document, sampled)
+    assert losses(document) == {}
+    assert counts["walked"] and counts["strange"] == 0 and not counts["execed"], counts
+    assert result.unfinished <= unfinished, counts
+    assert result.wrong == {}
+    return result
+
+
+def observe(lab, *command, **options):
+    run = golden.Run(lab, *command, **options)
+    counts, document = run.observe()
+    assert counts["status"] == 0, run.golden
+    return run, document, counts
+
+
+def test_cpp(lab):
+    result = check(*observe(lab, lab.victim_path("stacks_cpp")))
+    assert result.stacks > 50 and result.calls > 1000
+
+
+def test_python_that_loads_libraries(lab):
+    result = check(*observe(lab, PYTHON, "-c", IMPORTS))
+    assert result.stacks > 1000
+
+
+def test_python_at_full_speed(lab):
+    """golden stops the program at each call, which gives leaktrace time to learn of new libraries. Without it there is
+    none: the stacks of a run of its own must be the same ones."""
+    env = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    first = golden.Run(lab, PYTHON, "-c", IMPORTS, env=env)
+    first.go()
+    first.finish()
+    wanted = first.stacks()
+    free = golden.Run(lab, PYTHON, "-c", IMPORTS, options=["--only-start"], env=env)
+    _, document = free.observe()
+    result = golden.compare(wanted, golden.read_leaktrace(document, free.pid))
+    assert result.wrong == {} and result.stacks > 1000
+
+
+@pytest.mark.parametrize("build", matrix())
+def test_every_kind_of_frame(lab, build):
+    """Below makecontext() libdwfl looks one byte before __start_context, where there is nothing."""
+    result = check(*observe(lab, f"{golden.BUILD}/stacks/{build}", functions=FOUR), unfinished=2)
+    assert result.stacks > 300
+
+
+def test_depth_is_cut_and_said_so(lab):
+    run, document, _ = observe(lab, f"{golden.BUILD}/stacks/gcc+O2")
+    deep = [chain for chain, stack in run.stacks()["malloc"].items() if stack.deep]
+    found = golden.read_leaktrace(document, run.pid)["malloc"]
+    assert deep and all(found[chain].deep for chain in deep if chain in found)
+    assert all(chain in found for chain in deep)
+
+
+def test_libraries_at_one_address(lab):
+    """Two libraries take turns at one address, twelve times: each place is one site."""
+    run, document, counts = observe(lab, lab.victim_path("stacks_dlopen"), 12)
+    assert "same address: 1" in run.golden.err.text
+    check(run, document, counts)
+    places = [(site["function"], *((f["module"], f["module_offset"]) for f in site["frames"] if not f["inlined"]))
+              for site in document["sites"]]
+    assert len(places) == len(set(places))
+    for name in ("stacks_lib_a", "stacks_lib_b"):
+        assert any(name in str(place) for place in places)
+
+
+def test_code_made_at_run_time(lab):
+    result = check(*observe(lab, lab.victim_path("stacks_jit")))
+    assert result.stacks >= 60
+
+
+@SOAK
+def test_return_probes_of_others(lab):
+    """Another tool's return probes replace return addresses all over the stack, those of the same functions too."""
+    program = f"{golden.BUILD}/stacks/gcc+O2"
+    run = golden.Run(lab, program, functions=("malloc",), options=["-r", "gcc+O2:deep", "-r", "gcc+O2:even"])
+    with ReturnProbes(program, ["deep", "even", "ask"]):
+        other = lab.start("-p", run.pid, "--attach-path", "perf").wait_tracing()
+        counts, document = run.observe()
+        other.wait()
+    assert counts["trampolines"] > 100
+    check(run, document, counts, unfinished=2)
+
+
+@SOAK
+def test_rust(lab):
+    rustc, program = need("rustc"), lab.tmp / "stacks_rust"
+    source = f"{os.path.dirname(os.path.abspath(__file__))}/../victims/stacks_rust.rs"
+    subprocess.run([rustc, "--edition", "2021", "-O", "-o", program, source], check=True, timeout=WORK_SECONDS)
+    result = check(*observe(lab, program))
+    assert result.stacks > 50
+
+
+@SOAK
+def test_clang(lab):
+    (lab.tmp / "program.c").write_text("struct s { int a[9]; struct s *next; };\n" + "\n".join(
+        f"int f{i}(struct s *x, int n) {{ int r = {i}; for (int i = 0; i < n; i++) r += x->a[i % 9] * {i}; return r; }}"
+        for i in range(12)))
+    run = golden.Run(lab, need("clang"), "-cc1", "-triple", "x86_64-pc-linux-gnu", "-emit-obj", "-O2", "-o",
+                     lab.tmp / "program.o", lab.tmp / "program.c")
+    counts, document = run.observe(seconds=600)
+    result = check(run, document, counts)
+    assert result.stacks > 3000
+
+
+@SOAK
+def test_redis(lab):
+    """With libc's malloc in the place of its jemalloc."""
+    server, client = need("redis-server"), need("redis-cli")
+    libc = next(iter(glob.glob("/lib/x86_64-linux-gnu/libc.so.6")), None)
+    if not libc:
+        pytest.skip("there is no /lib/x86_64-linux-gnu/libc.so.6")
+    socket = lab.tmp / "redis"
+    run = golden.Run(lab, server, "--port", 0, "--unixsocket", socket, "--save", "", "--dir", lab.tmp,
+                     env={**os.environ, "LD_PRELOAD": libc})
+    run.trace_it()
+    run.go()
+    assert traces.poll(socket.exists, True, START_SECONDS), run.golden
+    for words in (["set", "k", "v" * 1000], ["lpush", "l", *map(str, range(300))], ["sort", "l"], ["info"],
+                  ["hset", "h", "f", "v"], ["eval", "return redis.call('get', 'k')", "0"], ["zadd", "z", "1", "m"],
+                  ["config", "get", "*"], ["debug", "sleep", "0"], ["shutdown", "nosave"]):
+        subprocess.run([client, "-s", socket, *words], timeout=WORK_SECONDS, stdout=subprocess.DEVNULL, check=False)
+    counts = run.finish()
+    check(run, run.document(), counts)
+
+
+@SOAK
+def test_node(lab):
+    """Half a million calls before the first line of the script: all are stopped at, each fifth is walked."""
+    run = golden.Run(lab, need("node"), "-e", "let a = []; for (let i = 0; i < 1e4; i++) a.push({i, s: 's' + i});"
+                     "JSON.parse(JSON.stringify(a)); a.map(x => Buffer.alloc(9000)); /(a+)b/.test('aaab')",
+                     options=["-e", 5])
+    counts, document = run.observe("--max-sites", 65536, seconds=1800)
+    result = check(run, document, counts, sampled=True)
+    assert result.stacks > 1000
+
+
+@SOAK
+def test_postgres(lab, postgres_folder):
+    user, folder = postgres_folder
+    queries = folder / "queries"
+    queries.write_text("create table t(a int, b text);\ninsert into t select i, repeat('x', i % 90) from "
+                       "generate_series(1, 5000) i;\nselect b, count(*) from t group by b order by 2;\n"
+                       "create index on t(b);\nexplain analyze select * from t x join t y using (a);\n")
+    shutil.copy(golden.GOLDEN, folder / "golden")
+    (folder / "golden.txt").touch()
+    run = golden.Run(lab, need("postgres"), "--single", "-D", folder / "data", "-F", "postgres", by=user,
+                     program=folder / "golden", options=["-i", queries, "-o", folder / "golden.txt"], cwd=folder)
+    run.path = folder / "golden.txt"
+    for path in (folder, folder / "golden.txt", queries):
+        shutil.chown(path, "postgres")
+    counts, document = run.observe(seconds=600)
+    result = check(run, document, counts)
+    assert result.stacks > 100
+
+
+@pytest.fixture
+def postgres_folder():
+    """The words that make a command user postgres's, and a folder of his with a fresh cluster."""
+    initdb = need("initdb")
+    user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+    made = subprocess.run([*user, "mktemp", "-d", "/tmp/leaktrace-postgres-XXXXXX"], capture_output=True, text=True,
+                          timeout=60)
+    if made.returncode:
+        pytest.skip("there is no user postgres")
+    import pathlib
+    folder = pathlib.Path(made.stdout.strip())
+    try:
+        subprocess.run([*user, initdb, "-D", folder / "data", "-A", "trust", "--no-sync"], check=True, timeout=WORK_SECONDS,
+                       stdout=subprocess.DEVNULL, cwd=folder)
+        yield user, folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@SOAK
+def test_golden_agrees_with_gdb(lab):
+    """golden itself is checked by a third reader of unwind information, on all calls of one program."""
+    gdb, program = need("gdb"), lab.victim_path("stacks_cpp")
+    run = golden.Run(lab, program, functions=("malloc",), env={})
+    run.go()
+    run.finish()
+    walked = lab.tmp / "gdb.txt"
+    script = f"{os.path.dirname(os.path.abspath(__file__))}/../golden/walk_by_gdb.py"
+    subprocess.run([gdb, "-q", "-nx", "-batch", "-x", script, "--args", program], check=True, timeout=600,
+                   env={"CHAINS": str(walked)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ours, theirs = run.stacks()["malloc"], golden.read_golden(walked)["malloc"]
+    assert {chain: stack.calls for chain, stack in ours.items()} == {chain: stack.calls for chain, stack in theirs.items()}
+    assert len(ours) > 50
