@@ -39,7 +39,8 @@ WERROR ?= -Werror
 PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev libelf-dev libdw-dev libjansson-dev \
 	libiberty-dev libcap-dev liblzma-dev zlib1g-dev
 TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
-	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils
+	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils \
+	redis-server redis-tools gdb
 
 ifeq ($(V),1)
 Q =
@@ -89,7 +90,7 @@ MAN = $(wildcard user/cli/leaktrace.8)
 
 GENERATED = $(BUILD)/gen/version.h $(if $(BPF_SRC),$(BUILD)/gen/leaktrace.skel.h)
 
-.PHONY: all deps test-deps run demo test unit e2e soak bench lint tests-build programs install uninstall clean help FORCE
+.PHONY: all deps test-deps run demo test unit e2e soak bench stacks lint tests-build programs install uninstall clean help FORCE
 
 ##   all          build leaktrace (default)
 all: $(BUILD)/leaktrace
@@ -263,6 +264,11 @@ bench: all
 	@[ -f tests/bench/run.py ] || { echo 'tests/bench/run.py is missing' >&2; exit 1; }
 	@LEAKTRACE=$(abspath $(BUILD)/leaktrace) LEAKTRACE_BUILD=$(abspath $(BUILD)) CC='$(CC)' BPFTOOL='$(BPFTOOL)' \
 	$(PYTHON) tests/bench/run.py $(ARGS); status=$$?; $(give_back); exit $$status
+
+##   stacks       how many whole call stacks are right, by leaktrace's tables and by bpf_get_stack
+stacks: all $(STACKS) $(VICTIMS) $(BUILD)/golden
+	@LEAKTRACE=$(abspath $(BUILD)/leaktrace) LEAKTRACE_BUILD=$(abspath $(BUILD)) \
+	$(PYTHON) tests/bench/stacks.py $(ARGS); status=$$?; $(give_back); exit $$status
 
 ##   install      into $(DESTDIR)$(PREFIX): sbin/leaktrace and its man page
 install: all

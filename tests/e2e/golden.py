@@ -21,7 +21,7 @@ class Stack:
     calls: int = 0
     whole: bool = True  # golden: libdwfl came to the outermost frame. leaktrace: not truncated
     deep: bool = False  # there are more frames than these
-    files: tuple = ()
+    files: set = field(default_factory=set)  # of the frames: libraries may take turns at one address
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Comparison:
     missing: list = field(default_factory=list)    # golden only
     surplus: list = field(default_factory=list)    # leaktrace only
     miscounted: list = field(default_factory=list)
-    misplaced: list = field(default_factory=list)  # a frame in another file
+    misplaced: list = field(default_factory=list)  # right addresses, in other files
     cut: list = field(default_factory=list)        # truncated without need, or not said so
     stacks: int = 0
     calls: int = 0
@@ -53,11 +53,17 @@ def read_golden(path):
                 continue
             frames = [word.split("@") for word in words[3:]]
             chain = tuple(int(pc, 16) for pc, _ in frames[:MOST])
-            stack = stacks[words[0]].setdefault(chain, Stack(files=tuple(files.get(at) for _, at in frames[:MOST])))
+            stack = stacks[words[0]].setdefault(chain, Stack())
+            stack.files.add(tuple(files.get(at) for _, at in frames[:MOST]))
             stack.calls += int(words[1])
             stack.deep |= len(frames) > MOST
             stack.whole &= words[2] != "failed"
     return stacks
+
+
+def file_name(module):
+    """The kernel's own pages are no file, and neither is code made at run time."""
+    return module if module and module.startswith("/") else None
 
 
 def read_leaktrace(document, pid):
@@ -67,7 +73,8 @@ def read_leaktrace(document, pid):
             continue
         frames = [frame for frame in site["frames"] if not frame["inlined"]][1:]
         chain = tuple(int(frame["pc"], 16) for frame in frames)
-        stack = stacks[site["function"]].setdefault(chain, Stack(files=tuple(frame["module"] for frame in frames)))
+        stack = stacks[site["function"]].setdefault(chain, Stack())
+        stack.files.add(tuple(file_name(frame["module"]) for frame in frames))
         stack.calls += site["total_allocs"] + site["failed_allocs"]
         stack.deep |= bool(site["truncated"])
         stack.whole &= not site["truncated"]
@@ -78,16 +85,12 @@ def show(chain):
     return " ".join(f"{pc:x}" for pc in chain)
 
 
-def same_files(one, other):
-    """Only where both name one: the kernel's pages and code made at run time have no file."""
-    return all(a == b for a, b in zip(one, other) if a and b)
-
-
 class Beginnings:
     """Chains that libdwfl could not finish."""
 
     def __init__(self, stacks):
-        self.chains = {chain for chain, stack in stacks.items() if not stack.whole}
+        # One frame is no evidence: it would excuse whatever leaktrace makes of it.
+        self.chains = {chain for chain, stack in stacks.items() if not stack.whole and len(chain) > 1}
         self.lengths = sorted({len(chain) for chain in self.chains}, reverse=True)
 
     def of(self, chain):
@@ -122,8 +125,8 @@ def compare_function(result, golden, leaktrace, sampled):
 def compare_stack(result, chain, stack, other, sampled):
     if stack.calls != other.calls and not sampled:
         result.miscounted.append(f"{other.calls} for {stack.calls}: {show(chain)}")
-    if not same_files(stack.files, other.files):
-        result.misplaced.append(show(chain))
+    if stack.files != other.files and not sampled:
+        result.misplaced.append(f"{other.files ^ stack.files}: {show(chain)}")
     if stack.deep != other.deep:
         result.cut.append(show(chain))
 
