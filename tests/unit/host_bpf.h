@@ -18,7 +18,7 @@
 
 #define HOST_THREADS	8
 #define HOST_INSTANCES	64 /* MAX_URETPROBE_DEPTH */
-#define HOST_ROWS	(64u << 10)
+#define HOST_ROWS	(256u << 10)
 #define HOST_REGIONS	4
 #define HOST_TRAMPOLINE 0x7ffffffff000ull /* what the kernel puts in place of a return address: the [uprobes] page */
 #define HOST_ENOENT	2
@@ -40,6 +40,7 @@ struct host {
 	struct host_thread threads[HOST_THREADS];
 	struct host_thread *current;
 	u64 cookie, func_ip, clock;
+	u64 fp; /* of the target at its next calls */
 	/* The stack above the direct caller; whether bpf_get_stack() finds that one too; bytes or an error if it fails.
 	 */
 	u64 callers[2 * LT_MAX_FRAMES];
@@ -88,6 +89,7 @@ u64 host__peek(u64 address);
 
 /* More of it, as recorded: bytes stay the caller's. Words that were poked come first. */
 void host__add_memory(u64 address, const void *bytes, u64 size);
+void host__forget_memory(void);
 
 /* The kernel's list of replaced return addresses of a thread. */
 void host__push_instance(struct host_thread *t, u32 fn, u64 stack, u64 orig_ret);
@@ -99,9 +101,10 @@ struct lt_slot *host__slot(u32 id);
 struct lt_block *host__block(u32 slot, u64 address);
 void host__set_fn(u32 id, const struct lt_fn *fn);
 struct lt_module *host__module(u32 id);
-struct lt_row *host__rows(void);
-struct lt_mapping *host__mappings(void);
 struct lt_space *host__space(u32 id);
+
+/* The elements of an array map. */
+void *host__array(void *map);
 
 struct host_sums {
 	s64 bytes, blocks;

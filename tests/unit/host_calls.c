@@ -4,7 +4,22 @@
 
 #define NO LT_NO_ARG
 
-enum host_path host_path, host_session = HOST_SESSION, host_two = HOST_TWO;
+enum host_path host_path, host_session = HOST_SESSION, host_two = HOST_TWO, host_session_fp = HOST_SESSION_FP,
+			  host_two_fp = HOST_TWO_FP;
+
+static int (*const on_entry_of[])(struct pt_regs *) = {
+	[HOST_SESSION] = on_session,
+	[HOST_TWO] = on_enter,
+	[HOST_SESSION_FP] = on_session_fp,
+	[HOST_TWO_FP] = on_enter_fp,
+};
+
+static int (*const on_return_of[])(struct pt_regs *) = {
+	[HOST_SESSION] = on_session,
+	[HOST_TWO] = on_leave,
+	[HOST_SESSION_FP] = on_session_fp,
+	[HOST_TWO_FP] = on_leave,
+};
 
 static const struct lt_fn table[FN_COUNT] = {
 	[FN_FREE] = {.op = LT_OP_FREE, .size_arg = NO, .count_arg = NO, .ptr_arg = 0},
@@ -23,12 +38,26 @@ static u64 vaddr_of(enum host_fn fn)
 	return 0x1000 * ((u64)fn + 1);
 }
 
+static void add_space(void)
+{
+	struct lt_mapping *m = host__array(&mappings);
+	u32 space = 0, i, pid;
+
+	m[0].kind = LT_MAPPING_PLAIN;
+	*host__space(space) = (struct lt_space){.range = 1ull << 32, .generation = 1};
+	for (i = 0; i < HOST_THREADS; i++) {
+		pid = 1000 + i;
+		assert_int_equal(bpf_map_update_elem(&targets, &pid, &space, BPF_NOEXIST), 0);
+	}
+}
+
 void host__start_calls(u32 max_blocks, u32 max_sites)
 {
 	struct lt_module *m;
 	u32 i;
 
 	host__start(max_blocks, max_sites);
+	add_space();
 	m = host__module(0);
 	m->n = FN_COUNT;
 	for (i = 0; i < FN_COUNT; i++) {
@@ -70,17 +99,14 @@ static void prepare_return(enum host_fn fn, u64 sp)
 
 void host__jump(enum host_fn fn, u64 sp, struct host_args args)
 {
-	struct pt_regs regs = {.sp = sp, .di = args.at[0], .si = args.at[1], .dx = args.at[2]};
+	struct pt_regs regs = {.sp = sp, .bp = host.fp, .di = args.at[0], .si = args.at[1], .dx = args.at[2]};
 	bool unwanted;
 
 	regs.ip = host.func_ip = HOST_LOAD_BIAS + vaddr_of(fn);
 	host.cookie = fn;
-	if (host_path == HOST_SESSION) {
-		unwanted = on_session_fp(&regs);
-	} else {
-		on_enter_fp(&regs);
+	unwanted = on_entry_of[host_path](&regs);
+	if (host_path == HOST_TWO || host_path == HOST_TWO_FP)
 		unwanted = table[fn].op == LT_OP_FREE; /* the only ones without a return probe */
-	}
 	if (!unwanted)
 		prepare_return(fn, sp);
 }
@@ -110,10 +136,7 @@ void host__return(u64 sp, u64 result)
 		host.cookie = t->instance_fn[top];
 		host.func_ip = HOST_LOAD_BIAS + vaddr_of(t->instance_fn[top]);
 		host__pop_instance(t);
-		if (host_path == HOST_SESSION)
-			on_session_fp(&regs);
-		else
-			on_leave(&regs);
+		on_return_of[host_path](&regs);
 	}
 }
 
@@ -130,4 +153,9 @@ bool host__return_would_kill(u64 sp)
 bool host__called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
 {
 	return called_by_allocator(fn, ip, ret);
+}
+
+void host__walk(u32 space, struct pt_regs *regs, u64 ret, u64 seed)
+{
+	walk(&host.current->state, regs, space, ret, seed);
 }

@@ -23,11 +23,15 @@ enum host_fn {
 
 #define HOST_LOAD_BIAS 0x7f0000000000ull
 
-/* The loader's choice: one program that decides about its return, or two that always run. */
-enum host_path { HOST_SESSION, HOST_TWO };
+/* The loader's choice: one program that decides about its return, or two that always run; by tables or by frame
+ * pointers. */
+enum host_path { HOST_SESSION, HOST_TWO, HOST_SESSION_FP, HOST_TWO_FP };
 extern enum host_path host_path;
 
-/* host__start() with the functions above, whose own calls are internal. */
+/*
+ * host__start() with the functions above, whose own calls are internal. All processes have the address space 0, of
+ * memory without unwind information, where with a frame pointer of zero each call has one caller, the last.
+ */
 void host__start_calls(u32 max_blocks, u32 max_sites);
 
 struct host_args {
@@ -52,10 +56,11 @@ static inline void host__calls(enum host_fn fn, u64 sp, u64 ret, struct host_arg
 	host__return(sp, result);
 }
 
-/* Functions of bpf/pending.h, which is linked once. */
+/* Functions of bpf/, most of which is linked once. */
 u64 host__return_address(u64 sp);
 bool host__return_would_kill(u64 sp);
 bool host__called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret);
+void host__walk(u32 space, struct pt_regs *regs, u64 ret, u64 seed);
 
 /* A return address inside the allocator. */
 static inline u64 host__inside(enum host_fn fn)
@@ -81,10 +86,13 @@ static inline int host__tear_down(void **how)
 	return 0;
 }
 
-extern enum host_path host_session, host_two;
+extern enum host_path host_session, host_two, host_session_fp, host_two_fp;
 
-#define HOST_TEST(f)                                                                                                   \
-	{#f " (session)", f, host__set_up, host__tear_down, &host_session},                                            \
+/* Under one of them, and under all that walk by tables, or by frame pointers. */
+#define HOST_TEST_BY(f, how, path)                                                                                     \
 	{                                                                                                              \
-#f " (two programs)", f, host__set_up, host__tear_down, &host_two                                      \
+#f " (" how ")", f, host__set_up, host__tear_down, &host_##path                                        \
 	}
+#define HOST_TEST_FP(f)                                                                                                \
+	HOST_TEST_BY(f, "session, frame pointers", session_fp), HOST_TEST_BY(f, "two programs, frame pointers", two_fp)
+#define HOST_TEST(f) HOST_TEST_BY(f, "session", session), HOST_TEST_BY(f, "two programs", two)

@@ -422,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		{"random_calls (session)", random_calls, NULL, NULL, &host_session},
 		{"random_calls (two programs)", random_calls, NULL, NULL, &host_two},
+		{"random_calls (session, frame pointers)", random_calls, NULL, NULL, &host_session_fp},
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,8 +276,8 @@ static void an_unknown_function(void **how)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HOST_TEST(stacks_with_their_caller),
-		HOST_TEST(stacks_that_differ_in_one_frame),
+		HOST_TEST_FP(stacks_with_their_caller),
+		HOST_TEST_FP(stacks_that_differ_in_one_frame),
 		HOST_TEST(ring_is_full_for_a_while),
 		HOST_TEST(threads_and_processes),
 		HOST_TEST(a_process_is_named_by_its_first_thread),
