@@ -40,7 +40,7 @@ static void world__init(struct world *w)
 	w->img = images__add(&w->images, getpid());
 	assert_non_null(w->img);
 	w->img->slot = 1;
-	assert_int_equal(stacks__init(&w->stacks, 1000), 0);
+	assert_int_equal(stacks__init(&w->stacks, 1000, NULL), 0);
 }
 
 static void world__free(struct world *w)
@@ -53,12 +53,12 @@ static void world__free(struct world *w)
 /* A function of a file, called by code made at run time, called by code of a file. */
 static const struct frame *add_stack(struct world *w, uint64_t jit)
 {
-	struct lt_rec_stack rec = {.site = w->next_site++, .slot = 1, .n = 3};
+	struct lt_rec_stack rec = {.type = LT_REC_STACK, .site = w->next_site++, .slot = 1, .n = 3};
 
-	rec.frames[0] = (uintptr_t)getpid;
-	rec.frames[1] = jit;
-	rec.frames[2] = (uintptr_t)add_stack + 1;
-	assert_int_equal(stacks__add(&w->stacks, &w->images, &rec, sizeof(rec)), 0);
+	rec.frames[0].pc = (uintptr_t)getpid;
+	rec.frames[1].pc = jit;
+	rec.frames[2].pc = (uintptr_t)add_stack + 1;
+	assert_int_equal(stacks__add(&w->stacks, &w->images, 0, &rec, sizeof(rec)), 0);
 	assert_int_equal(w->stacks.by_site[rec.site].n, 3);
 	return w->stacks.by_site[rec.site].frames;
 }
