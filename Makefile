@@ -40,7 +40,7 @@ PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev
 	libiberty-dev libcap-dev liblzma-dev zlib1g-dev
 TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
 	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils \
-	redis-server redis-tools gdb
+	redis-server redis-tools gdb lld
 
 ifeq ($(V),1)
 Q =
@@ -79,10 +79,11 @@ UNIT = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(sort $(wildcard tests/unit/*_
 # Other files in tests/unit are shared by the tests.
 UNIT_SHARED = $(patsubst tests/%.c,$(BUILD)/san/tests/%.o,$(filter-out %_test.c,$(wildcard tests/unit/*.c)))
 VICTIMS = $(patsubst tests/%,$(BUILD)/%,$(sort $(basename $(wildcard tests/victims/*.c tests/victims/*.cc))))
-# One program built in many ways: COMPILER+FLAG+FLAG.
+# One program built in many ways: COMPILER+FLAG+FLAG, with ~ for an equals sign.
 STACKS_FLAGS = O0 O1 O2 O3 Os O2+fcf-protection O2+fno-plt O2+fno-asynchronous-unwind-tables+fexceptions
 STACKS = $(foreach cc,gcc clang,$(STACKS_FLAGS:%=$(BUILD)/stacks/$(cc)+%)) $(addprefix $(BUILD)/stacks/, \
-	gcc+O2+flto gcc+O2+mstackrealign gcc+O2+fno-omit-frame-pointer)
+	gcc+O2+flto clang+O2+flto+fuse-ld~lld gcc+O2+mstackrealign gcc+O2+mpreferred-stack-boundary~5 \
+	gcc+O2+fno-omit-frame-pointer)
 # The tests' own walker of call stacks, to compare with.
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
 GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
@@ -196,7 +197,7 @@ compiler = $(if $(filter gcc+%,$*),$(CC),$(CLANG))
 $(BUILD)/stacks/%: tests/victims/stacks_matrix.c $(BUILD)/stamp/victims
 	@mkdir -p $(@D)
 	$(call msg,VICTIM,$@)
-	$(Q)$(compiler) -g -pthread -Wall -Wextra -Wl,-z,lazy $(patsubst %,-%,$(wordlist 2,9,$(subst +, ,$*))) $< -o $@
+	$(Q)$(compiler) -g -pthread -Wall -Wextra -Wl,-z,lazy $(patsubst %,-%,$(wordlist 2,9,$(subst ~,=,$(subst +, ,$*)))) $< -o $@
 
 -include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(GOLDEN_OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT_SHARED:.o=.d) $(VICTIMS:=.d)
 -include $(UNIT:$(BUILD)/unit/%=$(BUILD)/san/tests/unit/%.d)

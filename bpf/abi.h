@@ -189,16 +189,21 @@ struct lt_replaced {
 };
 
 #define LT_PARTIAL_REPLACED 16
-#define LT_PARTIAL_BYTES    (32u << 10)
+#define LT_PARTIAL_NEAR	    (8u << 10)
+#define LT_PARTIAL_FAR	    (24u << 10)
 #define LT_PARTIAL_REGS	    17 /* as DWARF numbers them on x86-64; the last is the pc */
+#define LT_PARTIAL_SP	    7
 
 struct lt_rec_partial {
 	struct lt_rec_stack stack; /* as far as the kernel side came */
 	u64 regs[LT_PARTIAL_REGS];
+	u64 far_sp; /* where the kernel side's walk stopped: on another stack after a signal frame, it may be */
+	u32 stale;  /* lt_space.stale then: if it has changed, the mappings may be others now */
 	u32 n_replaced;
-	u32 n_bytes;
+	u32 n_near, n_far;
 	struct lt_replaced replaced[LT_PARTIAL_REPLACED];
-	u8 bytes[LT_PARTIAL_BYTES]; /* from the stack pointer up */
+	u8 near[LT_PARTIAL_NEAR]; /* from the stack pointer up */
+	u8 far[LT_PARTIAL_FAR];	  /* from far_sp up */
 };
 
 struct lt_rec_process {
@@ -241,7 +246,7 @@ LT_ASSERT_SIZE(struct lt_site, 88 + 16 * LT_BIRTH_COUNTERS);
 LT_ASSERT_SIZE(struct lt_slot, 64);
 LT_ASSERT_SIZE(struct lt_state, 24 + LT_BIRTH_SLOTS);
 LT_ASSERT_SIZE(struct lt_rec_stack, 32 + 16 * LT_MAX_FRAMES);
-LT_ASSERT_SIZE(struct lt_rec_partial,
-	       sizeof(struct lt_rec_stack) + 8 * LT_PARTIAL_REGS + 8 + 16 * LT_PARTIAL_REPLACED + LT_PARTIAL_BYTES);
+LT_ASSERT_SIZE(struct lt_rec_partial, sizeof(struct lt_rec_stack) + 8 * LT_PARTIAL_REGS + 24 +
+					      16 * LT_PARTIAL_REPLACED + LT_PARTIAL_NEAR + LT_PARTIAL_FAR);
 LT_ASSERT_SIZE(struct lt_rec_process, 48);
 LT_ASSERT_SIZE(struct lt_event, 40);

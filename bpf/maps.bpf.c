@@ -12,6 +12,7 @@ const volatile bool cfg_vm_children_hit = false;
 const volatile bool cfg_events = false;
 const volatile bool cfg_never = false;
 const volatile bool cfg_sessions = false;
+const volatile bool cfg_find_vma = false;
 
 /* Ids by BPF, windows and birth slots by user space. */
 struct lt_state state = {};
@@ -64,6 +65,9 @@ struct map_mappings mappings SEC(".maps");
 
 /* By space: which of these are its mappings. Owner: user space, through mmap; the loader's notices mark them stale. */
 struct map_spaces spaces SEC(".maps");
+
+/* Files with rows in the map. Owner: user space. */
+struct map_files files SEC(".maps");
 
 /* By hash of pc and generation: the rule that holds there. Owner: the walker. 384 KiB, for some thousand places. */
 struct map_rules rules SEC(".maps");

@@ -16,6 +16,7 @@ extern const volatile u32 cfg_max_sites; /* sites beyond this number share their
 extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
 extern const volatile u64 cfg_max_size;	 /* -Z: larger ones neither */
 extern const volatile bool cfg_never;	 /* false; the compiler must not know */
+extern const volatile bool cfg_find_vma; /* the kernel has bpf_find_vma() (5.17) */
 extern const volatile bool cfg_sessions; /* attached by session: what an entry returns decides about its return */
 extern const volatile bool cfg_events;	 /* -t: each event goes to the ring `events` */
 extern const volatile bool cfg_vm_children_hit; /* perf links fire in children that share the memory; others do not */
@@ -53,9 +54,11 @@ struct walk {
 	u32 first, n;	/* mappings of the address space */
 	u32 generation; /* of these */
 	u32 rule;	/* at ip */
+	u32 stale;	/* lt_space.stale when it began */
 	u8 after_call;	/* ip is a return address: what holds is what held at the call */
 	u8 guessed;	/* ip was found by an assumed frame pointer */
-	u8 pad[6];
+	u8 doubtful;	/* mappings may be out of date */
+	u8 asked;	/* the rule at ip is the kernel's word */
 };
 
 /* Per thread. Also the scratch of its running probe: a uprobe program can be preempted (since 6.0 only migration is
@@ -209,6 +212,13 @@ struct map_spaces {
 	__type(value, struct lt_space);
 };
 
+struct map_files {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, LT_MAX_FILES);
+	__type(key, struct lt_file_key);
+	__type(value, struct lt_file);
+};
+
 struct map_rules {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1 << CACHED_RULES_BITS);
@@ -238,6 +248,7 @@ extern struct map_no_programs no_programs SEC(".maps");
 extern struct map_rows rows SEC(".maps");
 extern struct map_mappings mappings SEC(".maps");
 extern struct map_spaces spaces SEC(".maps");
+extern struct map_files files SEC(".maps");
 extern struct map_rules rules SEC(".maps");
 
 /*

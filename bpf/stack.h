@@ -81,21 +81,21 @@ __noinline int copy_replaced(struct lt_rec_partial *out)
 #define PAGE 4096u
 
 /* As much as is there: what is left of the page, then whole pages. A read that fails has left the stack. */
-static __always_inline void copy_stack(struct lt_rec_partial *out, u64 sp)
+static __always_inline u32 copy_stack(u8 *to, u32 pages, u64 sp)
 {
-	u32 head = -sp & (PAGE - 1), i;
+	u32 head = -sp & (PAGE - 1), n, i;
 
-	out->n_bytes = 0;
 	barrier_var(head);
 	head &= PAGE - 1;
-	if (bpf_probe_read_user(out->bytes, head, (void *)sp))
-		return;
-	out->n_bytes = head;
-	for (i = 0; i < LT_PARTIAL_BYTES / PAGE - 1; i++) {
-		if (bpf_probe_read_user(out->bytes + head + i * PAGE, PAGE, (void *)(sp + head + i * PAGE)))
-			return;
-		out->n_bytes += PAGE;
+	if (bpf_probe_read_user(to, head, (void *)sp))
+		return 0;
+	n = head;
+	for (i = 0; i < pages - 1; i++) {
+		if (bpf_probe_read_user(to + head + i * PAGE, PAGE, (void *)(sp + head + i * PAGE)))
+			break;
+		n += PAGE;
 	}
+	return n;
 }
 
 /* What user space can finish: the walk met what the tables do not know, not memory that cannot be read. */
@@ -115,7 +115,10 @@ static __always_inline bool send_partial(struct pt_regs *ctx, struct task_state 
 	bpf_probe_read_kernel(&out->stack, sizeof(out->stack), &ts->stack);
 	copy_registers(out, ctx);
 	copy_replaced(out);
-	copy_stack(out, PT_REGS_SP(ctx));
+	out->stale = ts->walk.stale;
+	out->far_sp = ts->walk.sp;
+	out->n_near = copy_stack(out->near, LT_PARTIAL_NEAR / PAGE, PT_REGS_SP(ctx));
+	out->n_far = copy_stack(out->far, LT_PARTIAL_FAR / PAGE, out->far_sp);
 	bpf_ringbuf_submit(out, 0);
 	return true;
 }
@@ -147,10 +150,51 @@ static __always_inline u32 space_of(u32 slot)
 	return s ? s->space : LT_NO_SPACE;
 }
 
+/* Words of the stack above sp that are looked at, and how many at a time. */
+#define PRINT_WORDS 512
+#define PRINT_STEP  8
+
+/* Mix in word if it may be a return address. */
+__noinline u64 print_word(struct task_state *ts, u64 hash, u64 word)
+{
+	struct lt_mapping *m;
+
+	if (!ts)
+		return hash;
+	m = find_mapping(&ts->walk, word);
+	return m && m->kind != LT_MAPPING_HOLE ? mix64(hash, word) : hash;
+}
+
+/*
+ * A fingerprint of the callers beyond the end of a walk that user space will finish: all words that may be return
+ * addresses. Some of them are old ones: one stack then has several sites, which user space joins. Without it, callers
+ * that differ would be one site for good.
+ */
+static __always_inline u64 print_callers(struct task_state *ts, u64 hash)
+{
+	u64 words[PRINT_STEP], sp = ts->walk.sp;
+	u32 i, j;
+
+	for (i = 0; i < PRINT_WORDS / PRINT_STEP; i++) {
+		if (bpf_probe_read_user(words, sizeof(words), (void *)(sp + i * sizeof(words))))
+			break;
+		for (j = 0; j < PRINT_STEP; j++)
+			hash = print_word(ts, hash, words[j]);
+	}
+	return hash;
+}
+
+/* A library may have been replaced by another at the same address: what is known of one does not hold for the other. */
+static __always_inline u64 hash_unfinished(struct task_state *ts, u64 hash, u64 sp)
+{
+	hash = mix64(hash, sp);
+	hash = mix64(hash, ts->walk.stale);
+	return print_callers(ts, hash);
+}
+
 /*
  * The site of an allocation by function fn that returns to ret. A stack that user space finishes is told from others by
- * what was walked and by the stack pointer: its callers cannot be known here, and two that differ in them only, at the
- * same depth, become one site.
+ * what was walked, where on the stack it is, and by what looks like callers beyond.
  */
 static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts, u16 fn, u64 ret,
 				      enum stack_method method)
@@ -168,7 +212,7 @@ static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts
 			seed = mix64(seed, ts->stack.end);
 		}
 		if (wants_finish(&ts->stack))
-			seed = mix64(seed, PT_REGS_SP(ctx));
+			seed = hash_unfinished(ts, seed, PT_REGS_SP(ctx));
 	}
 	id = site_find(seed, ts->slot, fn);
 	stack_send(ctx, ts, id);

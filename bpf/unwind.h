@@ -93,7 +93,34 @@ enum lt_mapping_kind {
 	LT_MAPPING_TABLE = 1, /* a file with a table */
 	LT_MAPPING_PLAIN = 2, /* executable, without unwind information: JIT code, a file without .eh_frame */
 	LT_MAPPING_FULL = 3,  /* a file whose table did not find room: user space finishes the walk */
+	LT_MAPPING_VDSO = 4,  /* as TABLE, but the kernel maps it without a file; it is never unmapped */
 };
+
+/*
+ * The same of a file, wherever it may be mapped: for what the loader has mapped since user space last looked, and for
+ * the time when mappings are in doubt, the kernel itself is asked what lies at a pc.
+ */
+struct lt_file_key {
+	u64 inode;
+	u64 device; /* as the kernel numbers them: major << 20 | minor */
+};
+
+/* An executable segment. */
+struct lt_segment {
+	u64 offset, size; /* in the file, from the start of its first page */
+	u64 bias;	  /* offset minus row pc */
+};
+
+#define LT_FILE_SEGMENTS 4
+
+struct lt_file {
+	u32 file;	/* number, as in struct lt_mapping */
+	u32 first, n;	/* rows */
+	u32 n_segments; /* 0: it has no rows, a pc is an offset */
+	struct lt_segment segments[LT_FILE_SEGMENTS];
+};
+
+#define LT_MAX_FILES 4096
 
 /*
  * The mappings of one address space. User space writes new ones elsewhere and then changes `range`; the walker reads
@@ -131,4 +158,6 @@ enum lt_stack_end {
 
 LT_ASSERT_SIZE(struct lt_row, 8);
 LT_ASSERT_SIZE(struct lt_mapping, 32);
+LT_ASSERT_SIZE(struct lt_file_key, 16);
+LT_ASSERT_SIZE(struct lt_file, 16 + 24 * LT_FILE_SEGMENTS);
 LT_ASSERT_SIZE(struct lt_space, 24);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "maps.h"
+#include "walk_vma.h"
 #include "walk_x86.h"
 
 #define MAPPING_STEPS 15 /* halvings of LT_MAX_MAPPINGS */
@@ -76,7 +77,53 @@ static __always_inline u32 find_rule(u32 first, u32 n, u32 pc)
 	return row ? row->rule : LT_RULE_NONE;
 }
 
-/* Fill in rule and place of pc from the tables. 0, or enum lt_stack_end when it lies in nothing that is known. */
+static __always_inline int use_mapping(struct walk *w, const struct lt_mapping *m, u64 pc)
+{
+	w->place = m->file ? lt_place(m->file, pc - m->bias) : pc | LT_PLACE_PC;
+	w->rule = m->n			       ? find_rule(m->first, m->n, (u32)(pc - m->bias))
+		  : m->kind == LT_MAPPING_FULL ? (u32)LT_RULE_NONE
+					       : RULE_GUESS;
+	return 0;
+}
+
+/* Fill in rule and place of pc as the kernel has it mapped. 0 or enum lt_stack_end. */
+__noinline int walk_ask(struct task_state *ts, u64 pc)
+{
+	struct found_vma vma = {};
+	struct lt_mapping *m;
+	struct lt_file *file;
+	struct walk *w;
+	bool known;
+
+	if (!ts)
+		return LT_END_UNMAPPED;
+	w = &ts->walk;
+	w->asked = 1;
+	/* Also when its lock is taken. */
+	if (bpf_find_vma(bpf_get_current_task_btf(), pc, look_at_vma, &vma, 0))
+		return LT_END_UNMAPPED;
+	if (!vma.executable)
+		return LT_END_IMPLAUSIBLE;
+	if (!vma.file.inode) {
+		m = find_mapping(w, pc);
+		if (m && m->kind == LT_MAPPING_VDSO)
+			return use_mapping(w, m, pc);
+		w->place = pc | LT_PLACE_PC;
+		w->rule = RULE_GUESS;
+		return 0;
+	}
+	file = bpf_map_lookup_elem(&files, &vma.file);
+	if (!file)
+		return LT_END_UNMAPPED;
+	pc = pc_in_file(file, &vma, pc, &known);
+	if (!known)
+		return LT_END_UNMAPPED;
+	w->place = lt_place(file->file, pc);
+	w->rule = file->n_segments ? find_rule(file->first, file->n, (u32)pc) : RULE_GUESS;
+	return 0;
+}
+
+/* Fill in rule and place of pc. 0, or enum lt_stack_end when it lies in nothing that is known. */
 __noinline int walk_lookup(struct task_state *ts, u64 pc)
 {
 	struct lt_mapping *m;
@@ -85,14 +132,10 @@ __noinline int walk_lookup(struct task_state *ts, u64 pc)
 	if (!ts)
 		return LT_END_UNMAPPED;
 	w = &ts->walk;
-	m = find_mapping(w, pc);
-	if (!m || m->kind == LT_MAPPING_HOLE)
-		return LT_END_UNMAPPED;
-	w->place = m->file ? lt_place(m->file, pc - m->bias) : pc | LT_PLACE_PC;
-	w->rule = m->kind == LT_MAPPING_TABLE  ? find_rule(m->first, m->n, (u32)(pc - m->bias))
-		  : m->kind == LT_MAPPING_FULL ? (u32)LT_RULE_NONE
-					       : RULE_GUESS;
-	return 0;
+	m = w->doubtful ? NULL : find_mapping(w, pc);
+	if (m && m->kind != LT_MAPPING_HOLE)
+		return use_mapping(w, m, pc);
+	return cfg_find_vma ? walk_ask(ts, pc) : LT_END_UNMAPPED;
 }
 
 /* As walk_lookup(), but most places were looked up before. */
@@ -103,8 +146,8 @@ static __always_inline int walk_rule(struct task_state *ts, struct walk *w, u64 
 	struct cached_rule *cached = bpf_map_lookup_elem(&rules, &slot);
 	int end;
 
-	if (!cached)
-		return LT_END_UNMAPPED;
+	if (!cached || w->doubtful)
+		return walk_lookup(ts, pc);
 	check = (u32)(h >> 16) ^ w->generation;
 	rule = *(volatile u64 *)&cached->rule;
 	place = *(volatile u64 *)&cached->place;
@@ -113,8 +156,10 @@ static __always_inline int walk_rule(struct task_state *ts, struct walk *w, u64 
 		w->place = place;
 		return 0;
 	}
+	w->asked = 0;
 	end = walk_lookup(ts, pc);
-	if (end)
+	/* What the kernel was asked for is not what the generation stands for. */
+	if (end || w->asked)
 		return end;
 	check ^= (u32)w->place ^ (u32)(w->place >> 32);
 	*(volatile u64 *)&cached->pc = pc;
@@ -205,7 +250,6 @@ static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32
 {
 	struct lt_space *space = bpf_map_lookup_elem(&spaces, &space_id);
 	struct walk *w = &ts->walk;
-	u32 stale = 0;
 	u64 range;
 	int i;
 
@@ -222,10 +266,12 @@ static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32
 	w->fp = PT_REGS_FP(ctx);
 	w->after_call = 1;
 	w->guessed = 0;
+	w->stale = w->first = w->n = 0;
 	if (!space)
 		return;
 	w->hash = seed;
-	stale = *(volatile u32 *)&space->stale;
+	w->stale = *(volatile u32 *)&space->stale;
+	w->doubtful = *(volatile u32 *)&space->fresh != w->stale;
 	w->generation = *(volatile u32 *)&space->generation;
 	range = *(volatile u64 *)&space->range;
 	w->first = (u32)range;
@@ -234,7 +280,8 @@ static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32
 		if (walk_step(ts))
 			break;
 	}
-	if (*(volatile u32 *)&space->generation != w->generation || *(volatile u32 *)&space->fresh != stale ||
-	    *(volatile u32 *)&space->stale != stale)
+	/* The rows of a library that went away during the walk may have been others' in the middle of it. */
+	if (*(volatile u32 *)&space->generation != w->generation || *(volatile u32 *)&space->stale != w->stale ||
+	    (w->doubtful && !cfg_find_vma))
 		ts->stack.end = LT_END_STALE;
 }

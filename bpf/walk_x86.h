@@ -66,11 +66,14 @@ static __always_inline int step_deref(struct walk *w)
 	return step_to(w, cfa + (how >> 2) * sizeof(u64), 0);
 }
 
-/* The ABI ends a chain of frame pointers with zero (System V ABI, AMD64, 3.4.1). */
-static __always_inline int step_guess(struct task_state *ts, struct walk *w)
+/*
+ * The ABI ends a chain of frame pointers with zero (System V ABI, AMD64, 3.4.1). Where no chain has led here, zero is
+ * no more than a common value of a register.
+ */
+static __always_inline int step_guess(struct task_state *ts, struct walk *w, bool in_chain)
 {
 	ts->stack.flags |= LT_STACK_GUESSED;
-	if (!w->fp)
+	if (!w->fp && in_chain)
 		return -1;
 	if (w->fp & 7 || w->fp < w->sp || w->fp - w->sp > GUESS_SPAN)
 		return LT_END_IMPLAUSIBLE;
@@ -83,6 +86,7 @@ static __always_inline int step_arch(struct task_state *ts, struct walk *w, u64 
 {
 	u32 type = lt_rule_type(w->rule);
 	u64 offset = lt_rule_offset(w->rule);
+	bool in_chain = w->guessed;
 
 	w->guessed = 0;
 	switch (type) {
@@ -97,7 +101,7 @@ static __always_inline int step_arch(struct task_state *ts, struct walk *w, u64 
 	case LT_RULE_SIGNAL:
 		return step_signal(w);
 	case LT_RULE_GUESS:
-		return step_guess(ts, w);
+		return step_guess(ts, w, in_chain);
 	case LT_RULE_END:
 		return -1;
 	default:

@@ -130,6 +130,27 @@ struct mm_struct {
 	struct file *exe_file;
 };
 
+struct super_block {
+	unsigned int s_dev;
+};
+
+struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
+/* vm_flags is const and in a union since 6.3; its place and size are those of the plain word. */
+struct vm_area_struct {
+	unsigned long vm_start;
+	unsigned long vm_flags;
+	unsigned long vm_pgoff;
+	struct file *vm_file;
+};
+
 struct signal_struct {
 	atomic_t live;
 	int group_exit_code;

@@ -21,7 +21,7 @@ class Stack:
     calls: int = 0
     whole: bool = True  # golden: libdwfl came to the outermost frame. leaktrace: not truncated
     deep: bool = False  # there are more frames than these
-    files: set = field(default_factory=set)  # of the frames: libraries may take turns at one address
+    places: set = field(default_factory=set)  # chains of (file, offset): libraries may take turns at one address
 
 
 @dataclass
@@ -30,7 +30,7 @@ class Comparison:
     missing: list = field(default_factory=list)    # golden only
     surplus: list = field(default_factory=list)    # leaktrace only
     miscounted: list = field(default_factory=list)
-    misplaced: list = field(default_factory=list)  # right addresses, in other files
+    misplaced: list = field(default_factory=list)  # right addresses, in other places of files
     cut: list = field(default_factory=list)        # truncated without need, or not said so
     stacks: int = 0
     calls: int = 0
@@ -42,7 +42,16 @@ class Comparison:
                 ("missing", "surplus", "miscounted", "misplaced", "cut") if (value := getattr(self, name))}
 
 
-def read_golden(path):
+def add(stacks, function, frames, by_place):
+    """The stack of these (pc, (file, offset)). By place: its chain is of places, where two runs can be compared."""
+    pcs, places = zip(*frames) if frames else ((), ())
+    chain = tuple(place if place[0] else (None, pc) for pc, place in frames) if by_place else pcs
+    stack = stacks[function].setdefault(chain, Stack())
+    stack.places.add(places)
+    return stack
+
+
+def read_golden(path, by_place=False):
     """function → chain of return addresses → Stack"""
     files, stacks = {}, collections.defaultdict(dict)
     with open(path, encoding="utf-8") as lines:
@@ -52,29 +61,27 @@ def read_golden(path):
                 files[words[1]] = " ".join(words[2:])
                 continue
             frames = [word.split("@") for word in words[3:]]
-            chain = tuple(int(pc, 16) for pc, _ in frames[:MOST])
-            stack = stacks[words[0]].setdefault(chain, Stack())
-            stack.files.add(tuple(files.get(at) for _, at in frames[:MOST]))
+            stack = add(stacks, words[0], [(int(pc, 16), (files.get(at), int(offset, 16)))
+                                           for pc, at, offset in frames[:MOST]], by_place)
             stack.calls += int(words[1])
             stack.deep |= len(frames) > MOST
             stack.whole &= words[2] != "failed"
     return stacks
 
 
-def file_name(module):
+def place_of(frame):
     """The kernel's own pages are no file, and neither is code made at run time."""
-    return module if module and module.startswith("/") else None
+    module = frame["module"]
+    return (module, frame["module_offset"]) if module and module.startswith("/") else (None, 0)
 
 
-def read_leaktrace(document, pid):
+def read_leaktrace(document, pid, by_place=False):
     stacks = collections.defaultdict(dict)
     for site in document["sites"]:
         if site["pid"] != pid:
             continue
-        frames = [frame for frame in site["frames"] if not frame["inlined"]][1:]
-        chain = tuple(int(frame["pc"], 16) for frame in frames)
-        stack = stacks[site["function"]].setdefault(chain, Stack())
-        stack.files.add(tuple(file_name(frame["module"]) for frame in frames))
+        frames = [(int(frame["pc"], 16), place_of(frame)) for frame in site["frames"] if not frame["inlined"]][1:]
+        stack = add(stacks, site["function"], frames, by_place)
         stack.calls += site["total_allocs"] + site["failed_allocs"]
         stack.deep |= bool(site["truncated"])
         stack.whole &= not site["truncated"]
@@ -82,7 +89,7 @@ def read_leaktrace(document, pid):
 
 
 def show(chain):
-    return " ".join(f"{pc:x}" for pc in chain)
+    return " ".join(f"{word:x}" if isinstance(word, int) else f"{word[0]}+{word[1]:#x}" for word in chain)
 
 
 class Beginnings:
@@ -125,8 +132,8 @@ def compare_function(result, golden, leaktrace, sampled):
 def compare_stack(result, chain, stack, other, sampled):
     if stack.calls != other.calls and not sampled:
         result.miscounted.append(f"{other.calls} for {stack.calls}: {show(chain)}")
-    if stack.files != other.files and not sampled:
-        result.misplaced.append(f"{other.files ^ stack.files}: {show(chain)}")
+    if stack.places != other.places and not sampled:
+        result.misplaced.append(f"{show(next(iter(other.places)))} for {show(next(iter(stack.places)))}")
     if stack.deep != other.deep:
         result.cut.append(show(chain))
 
@@ -173,8 +180,8 @@ class Run:
         with open(self.lab.tmp / "report.json", encoding="utf-8") as file:
             return json.load(file)
 
-    def stacks(self):
-        return read_golden(self.path)
+    def stacks(self, by_place=False):
+        return read_golden(self.path, by_place)
 
     def observe(self, *options, seconds=WORK_SECONDS):
         """Trace all of it. Returns golden's counts and leaktrace's report."""

@@ -62,18 +62,28 @@ def test_python_that_loads_libraries(lab):
     assert result.stacks > 1000
 
 
-def test_python_at_full_speed(lab):
+def compare_at_full_speed(lab, *command):
     """golden stops the program at each call, which gives leaktrace time to learn of new libraries. Without it there is
-    none: the stacks of a run of its own must be the same ones."""
+    none: the stacks of a run of its own must be the same ones. They are compared by place in the files: the page of the
+    return probes takes an address that a library had in the other run."""
     env = {"PATH": os.environ["PATH"], "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    first = golden.Run(lab, PYTHON, "-c", IMPORTS, env=env)
+    first = golden.Run(lab, *command, env=env)
     first.go()
     first.finish()
-    wanted = first.stacks()
-    free = golden.Run(lab, PYTHON, "-c", IMPORTS, options=["--only-start"], env=env)
+    wanted = first.stacks(by_place=True)
+    free = golden.Run(lab, *command, options=["--only-start"], env=env)
     _, document = free.observe()
-    result = golden.compare(wanted, golden.read_leaktrace(document, free.pid))
-    assert result.wrong == {} and result.stacks > 1000
+    result = golden.compare(wanted, golden.read_leaktrace(document, free.pid, by_place=True))
+    assert result.wrong == {} and losses(document) == {}
+    return result
+
+
+def test_python_at_full_speed(lab):
+    assert compare_at_full_speed(lab, PYTHON, "-c", IMPORTS).stacks > 1000
+
+
+def test_libraries_at_full_speed(lab):
+    assert compare_at_full_speed(lab, lab.victim_path("stacks_dlopen"), 100).stacks > 15
 
 
 @pytest.mark.parametrize("build", matrix())
@@ -164,13 +174,21 @@ def test_redis(lab):
 
 
 @SOAK
-def test_node(lab):
-    """Half a million calls before the first line of the script: all are stopped at, each fifth is walked."""
-    run = golden.Run(lab, need("node"), "-e", "let a = []; for (let i = 0; i < 1e4; i++) a.push({i, s: 's' + i});"
-                     "JSON.parse(JSON.stringify(a)); a.map(x => Buffer.alloc(9000)); /(a+)b/.test('aaab')",
-                     options=["-e", 5])
-    counts, document = run.observe("--max-sites", 65536, seconds=1800)
+def test_beginning_of_node(lab):
+    run = golden.Run(lab, need("node"), "-e", "0", options=["-n", 20000, "-e", 5])
+    counts, document = run.observe("--max-sites", 65536)
+    assert counts["stops"] == 20000
     result = check(run, document, counts, sampled=True)
+    assert result.stacks > 100
+
+
+@SOAK
+def test_node(lab):
+    """Half a million calls, most of them before the first line of the script."""
+    run = golden.Run(lab, need("node"), "-e", "let a = []; for (let i = 0; i < 1e4; i++) a.push({i, s: 's' + i});"
+                     "JSON.parse(JSON.stringify(a)); a.map(x => Buffer.alloc(9000)); /(a+)b/.test('aaab')")
+    counts, document = run.observe("--max-sites", 65536, seconds=1800)
+    result = check(run, document, counts)
     assert result.stacks > 1000
 
 
@@ -235,8 +253,8 @@ def report_of(stacks, pid=7):
     """The report of a leaktrace that saw exactly these stacks."""
     sites = [{"pid": pid, "function": name, "total_allocs": stack.calls, "failed_allocs": 0,
               "truncated": "deep" if stack.deep or not stack.whole else None,
-              "frames": [{"pc": hex(pc), "module": file, "inlined": False}
-                         for pc, file in zip((0, *chain), (None, *next(iter(stack.files))))]}
+              "frames": [{"pc": hex(pc), "module": place[0], "module_offset": place[1], "inlined": False}
+                         for pc, place in zip((0, *chain), ((None, 0), *next(iter(stack.places))))]}
              for name, chains in stacks.items() for chain, stack in chains.items()]
     return {"sites": sites}
 

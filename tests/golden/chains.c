@@ -81,7 +81,8 @@ void chains__write(const struct chains *s, const struct maps *maps, char *const 
 			continue;
 		fprintf(file, "%s %" PRIu64 " %s", functions[c->function], c->count, ends[c->end]);
 		for (unsigned int k = 0; k < c->n; k++)
-			fprintf(file, " %" PRIx64 "@%" PRId64, c->words[k].pc, c->words[k].path);
+			fprintf(file, " %" PRIx64 "@%" PRId64 "@%" PRIx64, c->words[k].pc, c->words[k].path,
+				c->words[k].offset);
 		fputc('\n', file);
 	}
 }

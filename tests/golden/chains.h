@@ -11,7 +11,8 @@
 
 struct word {
 	uint64_t pc;
-	int64_t path; /* see struct exec_map */
+	int64_t path;	 /* see struct exec_map */
+	uint64_t offset; /* in that file */
 };
 
 enum chain_end {
@@ -35,6 +36,9 @@ struct chains {
 
 /* Count one more of this chain; words is copied if it is new. */
 void chains__add(struct chains *s, const struct chain *c);
-/* "FUNCTION COUNT END PC@PATH ...", one a line; PATH is a number of the lines "path N NAME" that come first. */
+/*
+ * "FUNCTION COUNT END PC@PATH@OFFSET ...", one a line; PATH is a number of the lines "path N NAME" that come first, or
+ * -1 for what is in no file.
+ */
 void chains__write(const struct chains *s, const struct maps *maps, char *const *functions, FILE *file);
 void chains__free(struct chains *s);

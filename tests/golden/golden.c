@@ -221,7 +221,7 @@ static void watch(struct golden *g)
 
 	t->armed = true;
 	tracee__arm(t, t->pid, true);
-	tracee__go_on(t, t->pid);
+	tracee__go_on(t->pid);
 	while ((i = tracee__next(t, &regs)) >= 0) {
 		if (t->armed)
 			on_stop(g, &t->threads.at[i], &regs);
@@ -229,7 +229,7 @@ static void watch(struct golden *g)
 			t->armed = false;
 		if (!t->armed)
 			tracee__arm(t, t->threads.at[i].tid, false);
-		tracee__go_on(t, t->threads.at[i].tid);
+		tracee__go_on(t->threads.at[i].tid);
 	}
 }
 

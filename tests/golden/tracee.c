@@ -128,7 +128,7 @@ static void begin(struct tracee *t, pid_t tid)
 	thread->tid = tid;
 	if (t->armed)
 		tracee__arm(t, tid, true);
-	tracee__go_on(t, tid);
+	tracee__go_on(tid);
 }
 
 static bool at_breakpoint(const struct tracee *t, const struct user_regs_struct *regs)
@@ -160,7 +160,7 @@ int tracee__next(struct tracee *t, struct user_regs_struct *regs)
 		if (status >> 16 == PTRACE_EVENT_EXEC)
 			t->execed = true;
 		if (status >> 16) {
-			tracee__go_on(t, tid);
+			tracee__go_on(tid);
 			continue;
 		}
 		if (WSTOPSIG(status) == SIGTRAP && !ptrace(PTRACE_GETREGS, tid, 0, regs) && at_breakpoint(t, regs))
@@ -170,9 +170,8 @@ int tracee__next(struct tracee *t, struct user_regs_struct *regs)
 	return -1;
 }
 
-void tracee__go_on(const struct tracee *t, pid_t tid)
+void tracee__go_on(pid_t tid)
 {
-	(void)t;
 	ptrace(PTRACE_CONT, tid, 0, 0);
 }
 

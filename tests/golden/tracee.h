@@ -45,6 +45,6 @@ void tracee__arm(const struct tracee *t, pid_t tid, bool on);
  * thread goes on by tracee__go_on().
  */
 int tracee__next(struct tracee *t, struct user_regs_struct *regs);
-void tracee__go_on(const struct tracee *t, pid_t tid);
+void tracee__go_on(pid_t tid);
 /* Let go of it, and wait for its end. */
 void tracee__release(struct tracee *t);

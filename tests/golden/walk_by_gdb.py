@@ -22,7 +22,7 @@ def chain():
     pcs, frame = [], gdb.newest_frame().older()
     while frame is not None:
         if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
-            pcs.append(f"{frame.pc():x}@-1")
+            pcs.append(f"{frame.pc():x}@-1@0")
         frame = frame.older()
     return " ".join(pcs)
 

@@ -142,7 +142,11 @@ static int on_frame(Dwfl_Frame *frame, void *arg)
 		return DWARF_CB_ABORT;
 	}
 	map = maps__find(&w->maps, pc);
-	w->chain->words[w->chain->n++] = (struct word){pc, map ? map->path : -1};
+	w->chain->words[w->chain->n++] = (struct word){
+		.pc = pc,
+		.path = map ? map->path : -1,
+		.offset = map && map->path >= 0 ? pc - map->start + map->offset : 0,
+	};
 	return DWARF_CB_OK;
 }
 

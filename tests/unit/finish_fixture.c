@@ -103,7 +103,10 @@ void look_away(struct view *v)
 
 struct stack_copy copy_of(const struct moment *at)
 {
-	return (struct stack_copy){.regs = at->regs, .n_regs = N_REGS, .bytes = at->bytes, .size = at->size};
+	static struct stack_part part;
+
+	part = (struct stack_part){.at = at->regs[7], .bytes = at->bytes, .size = at->size};
+	return (struct stack_copy){.regs = at->regs, .n_regs = N_REGS, .parts = &part, .n_parts = 1};
 }
 
 struct result walk(struct view *v, const struct stack_copy *copy, unsigned int max)

@@ -6,6 +6,7 @@
 
 #include "collect/stacks.h"
 #include "unwind/finish.h"
+#include "unwind/spaces.h"
 #include "unwind/tables.h"
 
 int stacks__init(struct stacks *s, uint64_t n_sites, struct tables *tables)
@@ -92,17 +93,26 @@ static void take_record(struct walked *w, const struct lt_rec_stack *rec)
 		w->interrupted[i] = rec->interrupted[i / 64] >> i % 64 & 1;
 }
 
+static uint32_t at_most(uint32_t n, uint32_t max)
+{
+	return n < max ? n : max;
+}
+
 /* Walk again from the copy of registers and stack. What the kernel side found stays if that comes no further. */
 static void finish(struct stacks *s, struct image *img, const struct lt_rec_partial *rec, struct walked *w)
 {
 	const struct replaced_word *replaced = (const struct replaced_word *)rec->replaced;
+	const struct stack_part parts[] = {
+		{.at = rec->regs[LT_PARTIAL_SP], .bytes = rec->near, .size = at_most(rec->n_near, LT_PARTIAL_NEAR)},
+		{.at = rec->far_sp, .bytes = rec->far, .size = at_most(rec->n_far, LT_PARTIAL_FAR)},
+	};
 	struct stack_copy copy = {
 		.regs = rec->regs,
 		.n_regs = LT_PARTIAL_REGS,
-		.bytes = rec->bytes,
-		.size = rec->n_bytes < LT_PARTIAL_BYTES ? rec->n_bytes : LT_PARTIAL_BYTES,
+		.parts = parts,
+		.n_parts = 2,
 		.replaced = replaced,
-		.n_replaced = rec->n_replaced < LT_PARTIAL_REPLACED ? rec->n_replaced : LT_PARTIAL_REPLACED,
+		.n_replaced = at_most(rec->n_replaced, LT_PARTIAL_REPLACED),
 	};
 	bool interrupted[LT_MAX_FRAMES] = {};
 	uint64_t pcs[LT_MAX_FRAMES];
@@ -119,6 +129,17 @@ static void finish(struct stacks *s, struct image *img, const struct lt_rec_part
 	w->end = end;
 	w->flags = flags;
 	w->finished = true;
+}
+
+/* Other libraries may be where those of the walk were: what the kernel side has walked is right then, and no more. */
+static void finish_if_possible(struct stacks *s, struct images *images, struct image *img,
+			       const struct lt_rec_partial *rec, struct walked *w)
+{
+	image__refresh_mappings(img, images);
+	if (images->spaces && spaces__stale(images->spaces, img->space) != rec->stale)
+		w->end = LT_END_STALE;
+	else
+		finish(s, img, rec, w);
 }
 
 static void resolve(struct stacks *s, struct images *images, struct image *img, const struct lt_frame *from,
@@ -189,10 +210,8 @@ int stacks__add(struct stacks *s, struct images *images, uint16_t fn, const stru
 	if (stack->frames || !img)
 		return 0;
 	take_record(&w, rec);
-	if (rec->type == LT_REC_PARTIAL) {
-		image__refresh_mappings(img, images);
-		finish(s, img, (const struct lt_rec_partial *)rec, &w);
-	}
+	if (rec->type == LT_REC_PARTIAL)
+		finish_if_possible(s, images, img, (const struct lt_rec_partial *)rec, &w);
 	stack->frames = calloc(w.n, sizeof(*stack->frames));
 	if (!stack->frames)
 		return -ENOMEM;

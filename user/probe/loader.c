@@ -76,6 +76,7 @@ static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o, 
 	if (stat("/proc/self/ns/pid", &ns))
 		return -errno;
 	bpf->rodata->cfg_pidns = (u32)ns.st_ino;
+	bpf->rodata->cfg_find_vma = libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_find_vma, NULL) == 1;
 	bpf->rodata->cfg_sessions = o->path == ATTACH_SESSION;
 	bpf->rodata->cfg_vm_children_hit = o->path == ATTACH_PERF;
 	bpf->rodata->cfg_max_sites = (u32)o->max_sites;

@@ -8,6 +8,11 @@
 
 #define PAGE 4096ull
 
+uint64_t segment__start(const struct segment *s)
+{
+	return s->offset & ~(PAGE - 1);
+}
+
 static int add_segments(struct segments *s, Elf *elf)
 {
 	GElf_Phdr ph;
@@ -55,7 +60,7 @@ int segments__address(const struct segments *s, uint64_t offset, uint64_t *vaddr
 	const struct segment *seg;
 
 	vec__each (&s->list, seg) {
-		uint64_t start = seg->offset & ~(PAGE - 1);
+		uint64_t start = segment__start(seg);
 
 		if (offset < start || offset - start >= seg->size + (seg->offset - start))
 			continue;

@@ -20,6 +20,9 @@ struct segments {
 	VEC(struct segment) list; /* executable PT_LOAD ones, as the file orders them */
 };
 
+/* The page in the file that a mapping of it begins with. */
+uint64_t segment__start(const struct segment *s);
+
 /* -ENOEXEC: no 64-bit ELF file; -ENOENT: nothing executable in it; the module's open_error; -ENOMEM. */
 int segments__read(struct segments *s, const struct module *m);
 void segments__free(struct segments *s);

@@ -68,15 +68,21 @@ static void undo_replaced(const struct stack_copy *copy, uint64_t address, unsig
 static bool read_copy(void *ctx, uint64_t address, unsigned int size, uint64_t *out)
 {
 	const struct stack_copy *copy = ((const struct walk *)ctx)->copy;
-	uint64_t into = address - copy->regs[ARCH_SP];
 	uint8_t bytes[ARCH_WORD] = {};
+	unsigned int i;
 
-	if (into > copy->size || copy->size - into < size)
-		return false;
-	memcpy(bytes, (const char *)copy->bytes + into, size);
-	undo_replaced(copy, address, size, bytes);
-	memcpy(out, bytes, sizeof(*out));
-	return true;
+	for (i = 0; i < copy->n_parts; i++) {
+		const struct stack_part *part = &copy->parts[i];
+		uint64_t into = address - part->at;
+
+		if (into > part->size || part->size - into < size)
+			continue;
+		memcpy(bytes, (const char *)part->bytes + into, size);
+		undo_replaced(copy, address, size, bytes);
+		memcpy(out, bytes, sizeof(*out));
+		return true;
+	}
+	return false;
 }
 
 static bool read_word(struct walk *w, uint64_t address, uint64_t *out)
@@ -241,6 +247,9 @@ static enum lt_stack_end step(struct walk *w)
 	if (!file)
 		return LT_END_NO_RULE;
 	if (cfi_file__address(file, look - at->start + at->offset, &address))
+		found = cfi_file__frame(file, address, &frame);
+	/* Nothing before pc: no call has returned here, the function was entered so, as by makecontext(). */
+	if (found == CFI_GAP && !w->exact && cfi_file__address(file, pc - at->start + at->offset, &address))
 		found = cfi_file__frame(file, address, &frame);
 	if (found == CFI_REFUSED)
 		return LT_END_NO_RULE;

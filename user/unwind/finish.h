@@ -19,12 +19,19 @@ struct replaced_word {
 	uint64_t at, was;
 };
 
+/* A part of a stack, from an address up. */
+struct stack_part {
+	uint64_t at;
+	const void *bytes;
+	size_t size;
+};
+
 /* The state of a thread at the first instruction of a function. */
 struct stack_copy {
 	const uint64_t *regs; /* by DWARF number; [16] is the pc */
 	unsigned int n_regs;
-	const void *bytes; /* of the stack, from its pointer up */
-	size_t size;
+	const struct stack_part *parts; /* the first that holds an address is read */
+	unsigned int n_parts;
 	const struct replaced_word *replaced;
 	unsigned int n_replaced;
 };

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "unwind.h"
 
+#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,11 +20,23 @@
 #define MIN_ROWS (256u << 10)
 #define REST_NS	 NSEC_PER_SEC
 
+/* A file that an address space has mapped, or had: what was unloaded is often loaded again. */
+struct used_file {
+	struct file_table *file;
+	bool mapped;
+};
+
 struct space {
 	bool used;
-	uint32_t first;			/* of its mappings in the kernel's map */
-	VEC(struct lt_mapping) list;	/* as published */
-	VEC(struct file_table *) files; /* that they name, each once */
+	uint32_t first;		     /* of its mappings in the kernel's map */
+	VEC(struct lt_mapping) list; /* as published */
+	VEC(struct used_file) files; /* each once */
+};
+
+/* By which of its names the kernel side finds a file. */
+struct named_file {
+	const struct module *module;
+	struct file_table *file;
 };
 
 struct spaces {
@@ -34,6 +48,8 @@ struct spaces {
 	size_t rows_size, mappings_size, spaces_size;
 	struct extents row_extents, mapping_extents;
 	struct space own[LT_MAX_SPACES];
+	VEC(struct named_file) named;
+	int files_fd;
 	uint32_t generation; /* the last one given to any space */
 	unsigned int no_room;
 };
@@ -64,6 +80,7 @@ struct spaces *spaces__new(struct leaktrace_bpf *bpf, struct tables *tables, str
 		return NULL;
 	}
 	s->tables = tables;
+	s->files_fd = bpf_map__fd(bpf->maps.files);
 	s->n_rows = bpf_map__max_entries(bpf->maps.rows);
 	s->rows = map_array(bpf->maps.rows, sizeof(*s->rows), &s->rows_size);
 	s->mappings = map_array(bpf->maps.mappings, sizeof(*s->mappings), &s->mappings_size);
@@ -92,6 +109,7 @@ void spaces__free(struct spaces *s)
 		munmap(s->mappings, s->mappings_size);
 	if (s->spaces)
 		munmap(s->spaces, s->spaces_size);
+	vec__free(&s->named);
 	extents__free(&s->row_extents);
 	extents__free(&s->mapping_extents);
 	free(s);
@@ -115,56 +133,165 @@ uint32_t spaces__add(struct spaces *s)
 	return LT_NO_SPACE;
 }
 
-/* The rows of a file are in the map while somebody uses them. */
-static void use_file(struct spaces *s, struct file_table *f)
+static struct lt_file_key key_of(const struct module *m)
 {
-	uint32_t n = (uint32_t)f->table.rows.n;
+	/* include/linux/kdev_t.h */
+	return (struct lt_file_key){
+		.inode = m->map_ino,
+		.device = (uint64_t)major(m->map_dev) << 20 | minor(m->map_dev),
+	};
+}
 
-	if (f->users++ || !n)
+/* Without all of its segments a file cannot be told from its offset alone: it is left to its mappings then. */
+static bool describe_file(const struct file_table *f, struct lt_file *out)
+{
+	const struct segment *seg;
+
+	memset(out, 0, sizeof(*out));
+	out->file = f->number;
+	if (f->err || !f->table.rows.n)
+		return true;
+	if (f->first < 0 || f->segments.list.n > LT_FILE_SEGMENTS)
+		return false;
+	out->first = (uint32_t)f->first;
+	out->n = (uint32_t)f->table.rows.n;
+	vec__each (&f->segments.list, seg) {
+		struct lt_segment *to = &out->segments[out->n_segments++];
+
+		to->offset = segment__start(seg);
+		to->size = seg->size + (seg->offset - to->offset);
+		to->bias = seg->offset - seg->vaddr + f->table.base;
+	}
+	return true;
+}
+
+/* Tell the kernel side by which inode it meets a file, once for each of its copies. */
+static void name_file(struct spaces *s, const struct module *m, struct file_table *f)
+{
+	struct lt_file_key key = key_of(m);
+	struct named_file *named;
+	struct lt_file file;
+
+	vec__each (&s->named, named) {
+		if (named->module == m)
+			return;
+	}
+	if (m->vdso || !describe_file(f, &file))
 		return;
-	f->first = extents__take(&s->row_extents, n, clock__mono_ns());
-	if (f->first >= 0)
-		memcpy(s->rows + f->first, f->table.rows.at, n * sizeof(*s->rows));
-	else if (!s->no_room++)
-		log__warn("the unwind tables are full: stacks through the libraries that came last are walked in user "
-			  "space, which costs much more");
+	named = vec__add(&s->named);
+	if (!named)
+		return;
+	named->module = m;
+	named->file = f;
+	/* When there is no room for more, its mappings still name it. */
+	bpf_map_update_elem(s->files_fd, &key, &file, BPF_ANY);
+}
+
+static void forget_names(struct spaces *s, const struct file_table *f)
+{
+	size_t i = 0;
+
+	while (i < s->named.n) {
+		struct lt_file_key key = key_of(s->named.at[i].module);
+
+		if (s->named.at[i].file != f) {
+			i++;
+			continue;
+		}
+		bpf_map_delete_elem(s->files_fd, &key);
+		s->named.at[i] = s->named.at[--s->named.n];
+	}
 }
 
 static void leave_file(struct spaces *s, struct file_table *f)
 {
-	if (--f->users || f->first < 0)
+	if (--f->users)
 		return;
-	extents__give(&s->row_extents, (uint32_t)f->first, (uint32_t)f->table.rows.n, clock__mono_ns() + REST_NS);
+	forget_names(s, f);
+	if (f->first >= 0)
+		extents__give(&s->row_extents, (uint32_t)f->first, (uint32_t)f->table.rows.n,
+			      clock__mono_ns() + REST_NS);
 	f->first = -1;
 }
 
-/* Take what the next list names before what the last one named is let go: most of it is the same. */
+/* Give back what is used by no mapping now. It may be taken when it has rested. */
+static void leave_unmapped(struct spaces *s)
+{
+	unsigned int i;
+	size_t j;
+
+	for (i = 0; i < LT_MAX_SPACES; i++) {
+		for (j = 0; j < s->own[i].files.n;) {
+			struct used_file *used = &s->own[i].files.at[j];
+
+			if (used->mapped) {
+				j++;
+				continue;
+			}
+			leave_file(s, used->file);
+			*used = s->own[i].files.at[--s->own[i].files.n];
+		}
+	}
+}
+
+/* The rows of a file are in the map while somebody uses them. */
+static void load_rows(struct spaces *s, struct file_table *f)
+{
+	uint32_t n = (uint32_t)f->table.rows.n;
+
+	if (!n || f->first >= 0)
+		return;
+	f->first = extents__take(&s->row_extents, n, clock__mono_ns());
+	if (f->first >= 0) {
+		memcpy(s->rows + f->first, f->table.rows.at, n * sizeof(*s->rows));
+		return;
+	}
+	leave_unmapped(s);
+	if (!s->no_room++)
+		log__warn("the unwind tables are full: stacks through the libraries that came last are walked in user "
+			  "space, which costs much more");
+}
+
+static int use_file(struct spaces *s, struct space *own, struct file_table *f)
+{
+	struct used_file *used;
+
+	vec__each (&own->files, used) {
+		if (used->file != f)
+			continue;
+		used->mapped = true;
+		load_rows(s, f);
+		return 0;
+	}
+	used = vec__add(&own->files);
+	if (!used)
+		return -ENOMEM;
+	used->file = f;
+	used->mapped = true;
+	f->users++;
+	load_rows(s, f);
+	return 0;
+}
+
 static int use_files(struct spaces *s, struct space *own, const struct mappings *m)
 {
-	VEC(struct file_table *) files = {}, old;
+	struct used_file *used;
 	const struct mapping *at;
-	struct file_table *f, **slot;
+	int err = 0;
 
+	vec__each (&own->files, used)
+		used->mapped = false;
 	vec__each (&m->list, at) {
-		bool known = false;
+		struct file_table *f = at->module ? tables__get(s->tables, at->module) : NULL;
 
-		f = at->module ? tables__get(s->tables, at->module) : NULL;
-		vec__each (&files, slot)
-			known |= *slot == f;
-		if (!f || known)
+		if (!f)
 			continue;
-		slot = vec__add(&files);
-		if (!slot)
+		err = use_file(s, own, f);
+		if (err)
 			break;
-		*slot = f;
-		use_file(s, f);
+		name_file(s, at->module, f);
 	}
-	memcpy(&old, &own->files, sizeof(old));
-	memcpy(&own->files, &files, sizeof(files));
-	vec__each (&old, slot)
-		leave_file(s, *slot);
-	vec__free(&old);
-	return 0;
+	return err;
 }
 
 static void describe(const struct spaces *s, const struct mapping *at, struct lt_mapping *out)
@@ -181,7 +308,7 @@ static void describe(const struct spaces *s, const struct mapping *at, struct lt
 	if (f->err || !f->table.rows.n || segments__address(&f->segments, at->offset, &vaddr))
 		return;
 	out->bias = at->start - vaddr + f->table.base;
-	out->kind = f->first >= 0 ? LT_MAPPING_TABLE : LT_MAPPING_FULL;
+	out->kind = f->first < 0 ? LT_MAPPING_FULL : at->module->vdso ? LT_MAPPING_VDSO : LT_MAPPING_TABLE;
 	if (f->first < 0)
 		return;
 	out->first = (uint32_t)f->first;
@@ -288,7 +415,7 @@ uint32_t spaces__stale(const struct spaces *s, uint32_t space)
 
 void spaces__remove(struct spaces *s, uint32_t id)
 {
-	struct file_table **f;
+	struct used_file *used;
 	struct space *own;
 
 	if (id >= LT_MAX_SPACES || !s->own[id].used)
@@ -298,8 +425,8 @@ void spaces__remove(struct spaces *s, uint32_t id)
 	__atomic_store_n(&s->spaces[id].generation, ++s->generation, __ATOMIC_RELEASE);
 	__atomic_fetch_add(&s->spaces[id].stale, 1, __ATOMIC_RELEASE);
 	extents__give(&s->mapping_extents, own->first, (uint32_t)own->list.n, clock__mono_ns() + REST_NS);
-	vec__each (&own->files, f)
-		leave_file(s, *f);
+	vec__each (&own->files, used)
+		leave_file(s, used->file);
 	vec__free(&own->files);
 	vec__free(&own->list);
 	memset(own, 0, sizeof(*own));

@@ -65,7 +65,18 @@ static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 	return err;
 }
 
-static int add_function(struct builder *b, const struct unwind_function *function, uint64_t end)
+/*
+ * Where a rule begins to hold. A function that nothing calls, the end of every stack, may be entered by a return to its
+ * first byte, as __start_context of glibc is from a makecontext() stack: it is looked up at the byte before, where
+ * there is nothing but padding.
+ */
+static uint64_t start_of(const struct cfa_machine *m, uint32_t rule, uint64_t function, uint64_t done)
+{
+	return m->from == function && function > done && lt_rule_type(rule) == LT_RULE_END ? m->from - 1 : m->from;
+}
+
+/* done: what lies below belongs to others. */
+static int add_function(struct builder *b, const struct unwind_function *function, uint64_t end, uint64_t done)
 {
 	struct cfa_machine *m = &b->machine;
 	struct cfi_fde fde;
@@ -78,10 +89,12 @@ static int add_function(struct builder *b, const struct unwind_function *functio
 	if (!unwind_info__within_limits(&b->info))
 		return -EFBIG;
 	while (!err && cfa_machine__next(m) && m->from < end) {
+		uint32_t rule = unwind_arch__rule(&m->state, fde.cie->signal);
+
 		if (++b->states > MAX_STATES)
 			return -EFBIG;
-		err = row_sink__add(&b->sink, m->from, m->to < end ? m->to : end,
-				    unwind_arch__rule(&m->state, fde.cie->signal));
+		err = row_sink__add(&b->sink, start_of(m, rule, function->start, done), m->to < end ? m->to : end,
+				    rule);
 	}
 	b->table->bad += m->failed;
 	return err;
@@ -108,7 +121,7 @@ static int add_segment(struct builder *b, const struct unwind_segment *s, size_t
 			end = functions[*at + 1].start;
 		err = add_gap(b, done, function->start);
 		if (!err)
-			err = add_function(b, function, end);
+			err = add_function(b, function, end, done);
 		done = end;
 	}
 	return err ? err : add_gap(b, done, s->end);
