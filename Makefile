@@ -39,8 +39,8 @@ WERROR ?= -Werror
 PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev libelf-dev libdw-dev libjansson-dev \
 	libiberty-dev libcap-dev liblzma-dev zlib1g-dev
 TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
-	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils \
-	redis-server redis-tools gdb lld
+	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils redis-server redis-tools \
+	gdb lld libclang-rt-dev|libfuzzer-14-dev
 
 ifeq ($(V),1)
 Q =
@@ -64,6 +64,9 @@ USER_LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
 LIBS = -lbpf -lelf -ldw -ljansson -liberty -lcap -llzma -lz -lm -lpthread
 SAN_FLAGS = $(C_STD) $(WARN) -Wtype-limits -Wshadow $(INCLUDES) -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS = $(C_STD) $(WARN) $(INCLUDES) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \
+	-fsanitize=fuzzer,address,undefined
+FUZZ_SECONDS ?= 20
 VICTIM_FLAGS = -O0 -g -fno-omit-frame-pointer -pthread -Wall -Wextra
 
 # Files.
@@ -87,11 +90,16 @@ STACKS = $(foreach cc,gcc clang,$(STACKS_FLAGS:%=$(BUILD)/stacks/$(cc)+%)) $(add
 # The tests' own walker of call stacks, to compare with.
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
 GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
+# What fuzzers reach: the stages that read files of a target.
+FUZZ_SRC = $(filter user/base/% user/select/% user/unwind/%,$(filter-out user/unwind/spaces.c,$(USER_SRC)))
+FUZZ_OBJ = $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%.o)
+FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 MAN = $(wildcard user/cli/leaktrace.8)
 
 GENERATED = $(BUILD)/gen/version.h $(if $(BPF_SRC),$(BUILD)/gen/leaktrace.skel.h)
 
-.PHONY: all deps test-deps run demo test unit e2e soak bench stacks lint tests-build programs install uninstall clean help FORCE
+.PHONY: all deps test-deps run demo test unit e2e soak fuzz bench stacks lint tests-build programs fuzz-programs install \
+	uninstall clean help FORCE
 
 ##   all          build leaktrace (default)
 all: $(BUILD)/leaktrace
@@ -102,6 +110,7 @@ STAMP_bpf = $(CLANG) $(BPF_FLAGS)
 STAMP_user = $(CC) $(USER_FLAGS)
 STAMP_link = $(CC) $(USER_LINK) $(LIBS) $(USER_OBJ)
 STAMP_san = $(CC) $(SAN_FLAGS) $(SAN_OBJ) $(UNIT_SHARED)
+STAMP_fuzz = $(CLANG) $(FUZZ_FLAGS) $(FUZZ_OBJ)
 STAMP_victims = $(CC) $(CXX) $(CLANG) $(VICTIM_FLAGS)
 STAMP_objects = $(BPFTOOL) $(BPF_OBJ)
 
@@ -175,6 +184,27 @@ $(BUILD)/golden: $(GOLDEN_OBJ) $(BUILD)/stamp/link
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(USER_LINK) $(GOLDEN_OBJ) -ldw -lelf -o $@
 
+# Fuzzers, by clang. Where that comes without its runtime libraries there are none, and their suite says so.
+
+$(BUILD)/fuzz/%.o: %.c $(BUILD)/stamp/fuzz
+	@mkdir -p $(@D)
+	$(call msg,CC-FUZZ,$<)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+$(BUILD)/fuzz/fuzz.a: $(FUZZ_OBJ) $(BUILD)/stamp/fuzz
+	$(call msg,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(FUZZ_OBJ)
+
+$(BUILD)/fuzz/%_fuzz: $(BUILD)/fuzz/tests/fuzz/%_fuzz.o $(BUILD)/fuzz/fuzz.a
+	$(call msg,LINK,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) $^ $(LIBS) -o $@
+
+fuzz-programs:
+	@mkdir -p $(BUILD)/fuzz
+	@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		$(CLANG) $(FUZZ_FLAGS) -x c - -o $(BUILD)/fuzz/probe 2>/dev/null; \
+	then $(MAKE) --no-print-directory $(FUZZ); else rm -f $(FUZZ); fi
+
 # Victims: programs to trace. A line "// CFLAGS: ...", "// LIBS: ..." or "// CC: ..." near the top of one is its own.
 
 directive = $$(sed -n '1,10s|^// *$(1): *||p' $<)
@@ -200,6 +230,7 @@ $(BUILD)/stacks/%: tests/victims/stacks_matrix.c $(BUILD)/stamp/victims
 	$(Q)$(compiler) -g -pthread -Wall -Wextra -Wl,-z,lazy $(patsubst %,-%,$(wordlist 2,9,$(subst ~,=,$(subst +, ,$*)))) $< -o $@
 
 -include $(BPF_OBJ:.o=.d) $(USER_OBJ:.o=.d) $(GOLDEN_OBJ:.o=.d) $(SAN_OBJ:.o=.d) $(UNIT_SHARED:.o=.d) $(VICTIMS:=.d)
+-include $(FUZZ_OBJ:.o=.d) $(FUZZ:$(BUILD)/fuzz/%=$(BUILD)/fuzz/tests/fuzz/%.d)
 -include $(UNIT:$(BUILD)/unit/%=$(BUILD)/san/tests/unit/%.d)
 
 ##   deps         install the packages that the build needs (as root, Debian and Ubuntu)
@@ -234,14 +265,14 @@ tests-build:
 	@mkdir -p $(BUILD)/test && : >$(BUILD)/test/build-failed
 	@! $(MAKE) --no-print-directory $(JOBS) -k programs || rm $(BUILD)/test/build-failed
 
-programs: all $(UNIT) $(VICTIMS) $(STACKS) $(BUILD)/golden
+programs: all $(UNIT) $(VICTIMS) $(STACKS) $(BUILD)/golden fuzz-programs
 
-run_tests = $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) $(1); status=$$?; $(give_back); exit $$status
+run_tests = FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) $(1); status=$$?; $(give_back); exit $$status
 
-##   test         lint, unit and end-to-end tests (as root; installs what they need)
+##   test         lint, unit, fuzz and end-to-end tests (as root; installs what they need)
 test: test-deps
 	@$(MAKE) --no-print-directory tests-build
-	@$(call run_tests,lint unit e2e)
+	@$(call run_tests,lint unit fuzz e2e)
 
 ##   unit         unit tests only
 unit: tests-build
@@ -255,6 +286,10 @@ e2e: tests-build
 soak: test-deps
 	@$(MAKE) --no-print-directory tests-build
 	@$(call run_tests,unit soak)
+
+##   fuzz         feed readers of a target's files with nonsense, each for FUZZ_SECONDS
+fuzz: fuzz-programs
+	@$(call run_tests,fuzz)
 
 ##   lint         style, layering, sizes, documents that must agree
 lint:
@@ -282,7 +317,7 @@ uninstall:
 
 ##   clean        remove what was built
 clean:
-	@rm -rf $(addprefix $(BUILD)/,bench bpf gen golden san stacks stamp test tests unit user victims leaktrace)
+	@rm -rf $(addprefix $(BUILD)/,bench bpf fuzz gen golden san stacks stamp test tests unit user victims leaktrace)
 	@[ ! -d $(BUILD) ] || rmdir --ignore-fail-on-non-empty $(BUILD)
 
 ##   help         this list

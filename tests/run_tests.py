@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run suites one after the other and count: one line for each, and a last line that counts everything.
 
-    run_tests.py --build DIR SUITE...        SUITE: lint unit e2e soak
+    run_tests.py --build DIR SUITE...        SUITE: lint unit fuzz e2e soak
 
-A check of lint, a cmocka test and a pytest test count one each. What was skipped says why. A suite that dies counts as
+A check of lint, a cmocka test, a fuzzer and a pytest test count one each. What was skipped says why. A suite that dies counts as
 one failure more, so that nothing that did not run looks like a pass. Exit status: 1 if anything failed.
 """
 import argparse
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
@@ -109,6 +111,46 @@ def suite_unit(build):
     return total
 
 
+def eh_frame_seeds(folder):
+    """Unwind information of small files of the system for a fuzzer to start from."""
+    for name in ("libcap.so.2", "libbz2.so.1.0", "libjansson.so.4", "ld-linux-x86-64.so.2"):
+        path = f"/lib/x86_64-linux-gnu/{name}"
+        if os.path.exists(path):
+            subprocess.run(["objcopy", "-O", "binary", "--only-section=.eh_frame", path, f"{folder}/{name}"],
+                           check=False, stderr=subprocess.DEVNULL)
+    # And a whole file: inputs that begin like one are taken as such.
+    if os.path.exists("/lib/x86_64-linux-gnu/libcap.so.2"):
+        shutil.copy("/lib/x86_64-linux-gnu/libcap.so.2", f"{folder}/file")
+
+
+SEEDS = {"eh_frame_fuzz": eh_frame_seeds}
+
+
+def suite_fuzz(build):
+    seconds = int(os.environ.get("FUZZ_SECONDS") or 20)
+    total = Count()
+    for name in sorted(name[:-2] for name in os.listdir(f"{TESTS}/fuzz") if name.endswith("_fuzz.c")):
+        program = f"{build}/fuzz/{name}"
+        if not os.access(program, os.X_OK):
+            say(f"SKIPPED {name}: not built; does clang have its runtime libraries (libclang-rt-dev)?")
+            total += Count(skipped=1)
+            continue
+        with tempfile.TemporaryDirectory() as corpus:
+            SEEDS[name](corpus)
+            command = [*no_address_randomisation(), program, f"-max_total_time={seconds}", "-timeout=20",
+                       "-rss_limit_mb=2048", "-max_len=65536", f"-artifact_prefix={build}/test/{name}-", corpus]
+            # It reports on its standard error.
+            status, output = run(["sh", "-c", 'exec "$@" 2>&1', "sh", *command], seconds + 60, True)
+        done = re.search(r"^Done (\d+) runs", output, re.M)
+        if status or not done:
+            status = status or 1
+            say(f"FAILED {name}: status {status}\n{output[-8000:].rstrip()}")
+        else:
+            say(f"{name}: {done[1]} inputs")
+        total += Count(failed=1) if status else Count(passed=1)
+    return total
+
+
 def count_junit(path):
     try:
         suites = ET.parse(path).getroot().iter("testsuite")
@@ -141,6 +183,7 @@ def pytest(build, suite, marks):
 SUITES = {
     "lint": suite_lint,
     "unit": suite_unit,
+    "fuzz": suite_fuzz,
     "e2e": lambda build: pytest(build, "e2e", "not soak"),
     "soak": lambda build: pytest(build, "soak", "soak"),
 }

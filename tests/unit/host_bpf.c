@@ -18,7 +18,7 @@ struct map {
 };
 
 struct host host;
-static struct map maps[16];
+static struct map maps[18];
 static unsigned int n_maps;
 static struct pid_namespace ns;
 static struct pid *pids[HOST_THREADS];
@@ -42,19 +42,22 @@ struct map_rows rows;
 struct map_mappings mappings;
 struct map_spaces spaces;
 struct map_rules rules;
+struct map_files files;
 const volatile bool cfg_never = false;
 
 /* Constants to the BPF code, variables to a test. */
 u32 host_max_sites, host_pidns;
 bool host_events;
 u64 host_min_size, host_max_size;
-bool host_sessions, host_vm_children_hit;
+bool host_sessions, host_vm_children_hit, host_find_vma;
+struct vm_area_struct *host_vma;
 extern const volatile u32 cfg_max_sites __attribute__((alias("host_max_sites")));
 extern const volatile bool cfg_events __attribute__((alias("host_events")));
 extern const volatile u32 cfg_pidns __attribute__((alias("host_pidns")));
 extern const volatile u64 cfg_min_size __attribute__((alias("host_min_size")));
 extern const volatile u64 cfg_max_size __attribute__((alias("host_max_size")));
 extern const volatile bool cfg_sessions __attribute__((alias("host_sessions")));
+extern const volatile bool cfg_find_vma __attribute__((alias("host_find_vma")));
 extern const volatile bool cfg_vm_children_hit __attribute__((alias("host_vm_children_hit")));
 
 /* Type and sizes as the BPF definition says. */
@@ -252,6 +255,18 @@ void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, u64
 	return &t->state;
 }
 
+long bpf_find_vma(struct task_struct *task, u64 address, void *callback, void *ctx, u64 flags)
+{
+	long (*look)(struct task_struct *, struct vm_area_struct *, void *) = callback;
+
+	(void)address;
+	assert_int_equal(flags, 0);
+	if (!host_vma)
+		return -2;
+	look(task, host_vma, ctx);
+	return 0;
+}
+
 u64 bpf_get_attach_cookie(void *ctx)
 {
 	(void)ctx;
@@ -339,7 +354,8 @@ void host__start(u32 max_blocks, u32 max_sites)
 	host_events = false;
 	host_min_size = 0;
 	host_max_size = ~0ull;
-	host_sessions = host_vm_children_hit = false;
+	host_sessions = host_vm_children_hit = host_find_vma = false;
+	host_vma = NULL;
 	ADD_MAP(blocks, max_blocks);
 	ADD_MAP(sites, max_sites + LT_MAX_SLOTS);
 	ADD_MAP(site_ids, max_sites);
@@ -354,6 +370,7 @@ void host__start(u32 max_blocks, u32 max_sites)
 	ADD_MAP(mappings, ENTRIES(mappings));
 	ADD_MAP(spaces, ENTRIES(spaces));
 	ADD_MAP(rules, ENTRIES(rules));
+	ADD_MAP(files, ENTRIES(files));
 	add_threads();
 	host__run(0);
 }

@@ -113,7 +113,7 @@ static void calls_have_their_rules_in(const char *path)
 	build_table(&full, path, true);
 	build_table(&kept, path, false);
 	check_marks(path, &full, &kept);
-	snprintf(command, sizeof(command), "objdump -d -z -w --no-show-raw-insn %s", path);
+	snprintf(command, sizeof(command), "objdump -d -z -w --no-show-raw-insn '%s'", path);
 	f = popen(command, "r");
 	assert_non_null(f);
 	while (!full.without_rows && getline(&line, &room, f) > 0) {

@@ -3,8 +3,12 @@
  * table: the unwind rows of one file, from its .eh_frame.
  *
  * Frames above the innermost are met at return addresses only, so a row is kept only where its bytes may hold the end
- * of a call instruction (or where it marks an end, a signal frame, a gap); what is left out is swallowed by the row
- * before it, which is marked LT_RULE_INEXACT if a rule was lost so. That leaves 2-16 % of the rows.
+ * of a call instruction (or where it marks the outermost frame or a signal frame); what is left out is swallowed by the
+ * row before it, which is marked LT_RULE_INEXACT if a rule was lost so. That leaves 1-16 % of the rows.
+ *
+ * Code without unwind information is LT_RULE_GUESS, but for holes of up to 15 bytes between functions, which are
+ * padding, and for the instructions by which a signal handler returns, which are known by their bytes. Where code ends
+ * there is a row of LT_RULE_NONE.
  */
 #pragma once
 

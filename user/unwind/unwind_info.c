@@ -3,13 +3,12 @@
 #include <errno.h>
 
 #include "base/cleanup.h"
-#include "select/untrusted_elf.h"
 #include "unwind/reader.h"
 #include "unwind/unwind_file.h"
 #include "unwind/unwind_info.h"
+#include "unwind/unwind_sections.h"
 
-#define MAX_BYTES     (256u << 20) /* of a section; a browser with all its symbols has 30 MB */
-#define MAX_WORK      (512u << 20)
+#define MAX_WORK      (256u << 20)
 #define MAX_FUNCTIONS (4u << 20)
 
 /* .eh_frame_hdr as far as it is of use. */
@@ -63,7 +62,7 @@ static int load(struct unwind_info *info, const struct unwind_file *f, uint64_t 
 	if (!s || end <= start)
 		return 0;
 	n = (end < s->end ? end : s->end) - start;
-	if (n > MAX_BYTES)
+	if (n > UNWIND_MAX_BYTES)
 		return -EFBIG;
 	info->bytes = malloc(n);
 	if (!info->bytes)
@@ -165,62 +164,6 @@ static int walk_table(struct unwind_info *info, const struct unwind_file *f, con
 	return err;
 }
 
-/* A section by its name; NULL when there is none. */
-static Elf_Scn *find_section(Elf *elf, const char *name, GElf_Shdr *sh)
-{
-	struct elf_strings names;
-	Elf_Scn *scn = NULL;
-	size_t index;
-
-	if (elf_getshdrstrndx(elf, &index))
-		return NULL;
-	names = untrusted_elf__strings(elf, index);
-	while ((scn = elf_nextscn(elf, scn))) {
-		if (gelf_getshdr(scn, sh) && sh->sh_type != SHT_NOBITS &&
-		    !strcmp(elf_strings__at(&names, sh->sh_name), name))
-			return scn;
-	}
-	return NULL;
-}
-
-static int walk_eh_frame(struct unwind_info *info, const struct unwind_file *f, Elf *elf)
-{
-	GElf_Shdr sh;
-	int err;
-
-	if (!find_section(elf, ".eh_frame", &sh) || !(sh.sh_flags & SHF_ALLOC))
-		return 0;
-	err = load(info, f, sh.sh_addr, sh.sh_addr + sh.sh_size);
-	return err ? err : walk_section(info, false);
-}
-
-static int walk_debug_frame(struct unwind_info *info, Elf *elf)
-{
-	GElf_Shdr sh;
-	Elf_Scn *scn = find_section(elf, ".debug_frame", &sh);
-	GElf_Chdr chdr;
-	Elf_Data *data;
-
-	if (!scn)
-		return 0;
-	if (sh.sh_flags & SHF_COMPRESSED) {
-		if (!gelf_getchdr(scn, &chdr) || chdr.ch_size > MAX_BYTES || elf_compress(scn, 0, 0) < 0 ||
-		    !gelf_getshdr(scn, &sh))
-			return 0;
-	}
-	data = untrusted_elf__data(scn, &sh);
-	if (!data)
-		return 0;
-	info->bytes = malloc(data->d_size);
-	if (!info->bytes)
-		return -ENOMEM;
-	memcpy(info->bytes, data->d_buf, data->d_size);
-	info->section.bytes = info->bytes;
-	info->section.n = data->d_size;
-	info->section.debug_frame = true;
-	return walk_section(info, false);
-}
-
 /* Begin again, with something else; what was bad is still told. */
 static void forget(struct unwind_info *info)
 {
@@ -231,20 +174,26 @@ static void forget(struct unwind_info *info)
 	info->bad = bad;
 }
 
-static int walk_sections(struct unwind_info *info, const struct unwind_file *f)
+static int walk_eh_frame(struct unwind_info *info, const struct unwind_file *f)
 {
-	Elf *elf = untrusted_elf__begin(f->fd);
+	uint64_t start, end;
 	int err;
 
-	if (!elf)
+	if (!unwind_sections__eh_frame(f->fd, &start, &end))
 		return 0;
-	err = walk_eh_frame(info, f, elf);
-	if (!err && !info->functions.n) {
-		forget(info);
-		err = walk_debug_frame(info, elf);
-	}
-	elf_end(elf);
-	return err;
+	err = load(info, f, start, end);
+	return err ? err : walk_section(info, false);
+}
+
+static int walk_debug_frame(struct unwind_info *info, const struct unwind_file *f)
+{
+	int err = unwind_sections__debug_frame(f->fd, &info->bytes, &info->section.n);
+
+	if (err)
+		return err;
+	info->section.bytes = info->bytes;
+	info->section.debug_frame = true;
+	return walk_section(info, false);
 }
 
 /* By address; what starts at the same address by size, the largest last. */
@@ -295,7 +244,11 @@ int unwind_info__read(struct unwind_info *info, const struct unwind_file *f)
 	}
 	if (!err && !info->functions.n) {
 		forget(info);
-		err = walk_sections(info, f);
+		err = walk_eh_frame(info, f);
+	}
+	if (!err && !info->functions.n) {
+		forget(info);
+		err = walk_debug_frame(info, f);
 	}
 	if (!err)
 		sort(info);

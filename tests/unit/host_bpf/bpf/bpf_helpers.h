@@ -24,6 +24,7 @@ long bpf_probe_read_kernel(void *dst, u32 size, const void *address);
 long bpf_get_stack(void *ctx, void *buf, u32 size, u64 flags);
 struct task_struct *bpf_get_current_task_btf(void);
 void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, u64 flags);
+long bpf_find_vma(struct task_struct *task, u64 address, void *callback, void *ctx, u64 flags);
 u64 bpf_get_attach_cookie(void *ctx);
 u64 bpf_get_func_ip(void *ctx);
 u64 bpf_ktime_get_ns(void);

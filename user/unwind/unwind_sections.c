@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "select/untrusted_elf.h"
+#include "unwind/unwind_sections.h"
+
+/* A section by its name; NULL when there is none. */
+static Elf_Scn *find_section(Elf *elf, const char *name, GElf_Shdr *sh)
+{
+	struct elf_strings names;
+	Elf_Scn *scn = NULL;
+	size_t index;
+
+	if (elf_getshdrstrndx(elf, &index))
+		return NULL;
+	names = untrusted_elf__strings(elf, index);
+	while ((scn = elf_nextscn(elf, scn))) {
+		if (gelf_getshdr(scn, sh) && sh->sh_type != SHT_NOBITS &&
+		    !strcmp(elf_strings__at(&names, sh->sh_name), name))
+			return scn;
+	}
+	return NULL;
+}
+
+bool unwind_sections__eh_frame(int fd, uint64_t *start, uint64_t *end)
+{
+	Elf *elf = untrusted_elf__begin(fd);
+	bool found = false;
+	GElf_Shdr sh;
+
+	if (elf && find_section(elf, ".eh_frame", &sh) && (sh.sh_flags & SHF_ALLOC)) {
+		*start = sh.sh_addr;
+		found = !__builtin_add_overflow(sh.sh_addr, sh.sh_size, end);
+	}
+	elf_end(elf);
+	return found;
+}
+
+/* libelf makes room for as much as the compression header says. */
+static Elf_Data *decompressed(Elf_Scn *scn, GElf_Shdr *sh)
+{
+	GElf_Chdr chdr;
+
+	if (sh->sh_flags & SHF_COMPRESSED) {
+		if (sh->sh_size > UNWIND_MAX_BYTES || !gelf_getchdr(scn, &chdr) || chdr.ch_size > UNWIND_MAX_BYTES ||
+		    elf_compress(scn, 0, 0) < 0 || !gelf_getshdr(scn, sh))
+			return NULL;
+	}
+	return untrusted_elf__data(scn, sh);
+}
+
+int unwind_sections__debug_frame(int fd, void **bytes, size_t *n)
+{
+	Elf *elf = untrusted_elf__begin(fd);
+	const Elf_Data *data = NULL;
+	Elf_Scn *scn = NULL;
+	GElf_Shdr sh;
+	int err = 0;
+
+	*n = 0;
+	if (elf)
+		scn = find_section(elf, ".debug_frame", &sh);
+	if (scn)
+		data = decompressed(scn, &sh);
+	if (data) {
+		*bytes = malloc(data->d_size);
+		if (*bytes) {
+			memcpy(*bytes, data->d_buf, data->d_size);
+			*n = data->d_size;
+		} else {
+			err = -ENOMEM;
+		}
+	}
+	elf_end(elf);
+	return err;
+}
