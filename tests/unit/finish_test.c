@@ -160,6 +160,7 @@ static void through_a_bare_restorer(void **state)
 static void on_another_stack(void **state)
 {
 	stack_t ss = {.ss_size = 256 << 10}, off = {.ss_flags = SS_DISABLE};
+	struct stack_part parts[2] = {};
 	struct stack_copy copy;
 	struct result r;
 	struct view v;
@@ -172,8 +173,10 @@ static void on_another_stack(void **state)
 	raise(SIGUSR1);
 	assert_int_equal(sigaltstack(&off, NULL), 0);
 	copy = copy_of(&moment);
-	copy.bytes = (const void *)moment.regs[REG_SP];
-	copy.size = (uint64_t)ss.ss_sp + ss.ss_size - moment.regs[REG_SP];
+	parts[0] = (struct stack_part){.at = moment.regs[REG_SP],
+				       .bytes = (const void *)moment.regs[REG_SP],
+				       .size = (uint64_t)ss.ss_sp + ss.ss_size - moment.regs[REG_SP]};
+	copy.parts = parts;
 	v = look();
 	r = walk(&v, &copy, MAX_PCS);
 	assert_int_equal(r.end, LT_END_UNREADABLE);
@@ -181,6 +184,13 @@ static void on_another_stack(void **state)
 	for (i = 1; i < r.n; i++)
 		assert_int_equal(r.pcs[i], moment.pcs[i - 1]);
 	assert_true(r.interrupted[r.n - 1]);
+	/* With a copy of the interrupted stack, too, it is whole. */
+	parts[1] = (struct stack_part){.at = (uint64_t)&parts, .bytes = &parts, .size = 4096};
+	copy.n_parts = 2;
+	r = walk(&v, &copy, MAX_PCS);
+	assert_true(r.n >= moment.n);
+	for (i = 1; i < moment.n; i++)
+		assert_int_equal(r.pcs[i], moment.pcs[i - 1]);
 	look_away(&v);
 	munmap(ss.ss_sp, ss.ss_size);
 }
@@ -338,6 +348,7 @@ static void generated_code(void **state)
 /* From nothing to all of the stack: never more frames than with more of it, and the same ones. */
 static void copies_too_short(void **state)
 {
+	struct stack_part part;
 	struct view v = look();
 	struct result whole, r, last = {};
 	struct stack_copy copy;
@@ -353,8 +364,8 @@ static void copies_too_short(void **state)
 		void *bytes = malloc(size ? size : 1);
 
 		memcpy(bytes, moment.bytes, size);
-		copy.bytes = bytes;
-		copy.size = size;
+		part = (struct stack_part){.at = moment.regs[REG_SP], .bytes = bytes, .size = size};
+		copy.parts = &part;
 		r = walk(&v, &copy, MAX_PCS);
 		assert_true(r.end == LT_END_UNREADABLE || r.end == LT_END_WHOLE);
 		assert_true(r.n >= last.n && r.n <= whole.n);
@@ -427,7 +438,8 @@ static struct result walk_made(const uint64_t *words, size_t n, uint64_t fp)
 {
 	struct mapping at[] = {{.start = CODE, .end = CODE + 0x1000}, {.start = 0x30000, .end = 0x31000}};
 	uint64_t regs[N_REGS] = {[REG_FP] = fp, [REG_SP] = STACK, [REG_PC] = CODE};
-	struct stack_copy copy = {.regs = regs, .n_regs = N_REGS, .bytes = words, .size = n * sizeof(*words)};
+	struct stack_part part = {.at = STACK, .bytes = words, .size = n * sizeof(*words)};
+	struct stack_copy copy = {.regs = regs, .n_regs = N_REGS, .parts = &part, .n_parts = 1};
 	struct view v = {.m.list = {.at = at, .n = 2, .cap = 2}, .f = finisher__new()};
 	struct result r = walk(&v, &copy, MAX_PCS);
 
@@ -473,6 +485,7 @@ static void guessed_frames(void **state)
 static void few_registers(void **state)
 {
 	uint64_t regs[N_REGS] = {};
+	struct stack_part part = {.bytes = regs, .size = sizeof(regs)};
 	struct stack_copy copy = {.regs = regs, .n_regs = N_REGS - 1};
 	struct view v = look();
 	struct result r = walk(&v, &copy, MAX_PCS);
@@ -482,9 +495,9 @@ static void few_registers(void **state)
 	assert_int_equal(r.n, 0);
 	/* Stack pointers at the ends of the address space. */
 	copy.n_regs = N_REGS;
-	copy.bytes = regs;
-	copy.size = sizeof(regs);
-	regs[REG_SP] = UINT64_MAX - 3;
+	copy.parts = &part;
+	copy.n_parts = 1;
+	regs[REG_SP] = part.at = UINT64_MAX - 3;
 	assert_int_equal(walk(&v, &copy, MAX_PCS).end, LT_END_IMPLAUSIBLE);
 	finisher__free(NULL);
 	look_away(&v);
