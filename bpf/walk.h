@@ -217,8 +217,8 @@ __noinline int walk_step(struct task_state *ts)
 	pc = w->ip - (w->after_call & 1);
 	end = walk_rule(ts, w, pc);
 	if (end) {
-		/* What was found on a guess may be any word: it must not make a site of its own. */
-		if (w->guessed && ts->stack.n)
+		/* No code, or a guess, which may be any word: it must not make a site of its own. */
+		if ((w->guessed || end == LT_END_IMPLAUSIBLE) && ts->stack.n)
 			ts->stack.n--;
 		else
 			w->hash = mix64(w->hash, pc);

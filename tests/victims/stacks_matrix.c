@@ -313,6 +313,8 @@ static NOINLINE void coroutines(void)
 	static char stack[STACK];
 
 	getcontext(&coroutine);
+	/* Else this function's, from which an unwinder that guesses would go on into the callers of this one. */
+	coroutine.uc_mcontext.gregs[REG_RBP] = 0;
 	coroutine.uc_stack.ss_sp = stack;
 	coroutine.uc_stack.ss_size = sizeof(stack);
 	coroutine.uc_link = &caller;
