@@ -97,14 +97,30 @@ static void prepare_return(enum host_fn fn, u64 sp)
 	host__push_instance(t, fn, sp, orig);
 }
 
+void host__forget_space(void)
+{
+	u32 i, pid;
+
+	for (i = 0; i < HOST_THREADS; i++) {
+		pid = 1000 + i;
+		bpf_map_delete_elem(&targets, &pid);
+	}
+}
+
+int host__enter(enum host_fn fn, struct pt_regs *regs)
+{
+	host.func_ip = regs->ip;
+	host.cookie = fn;
+	return on_entry_of[host_path](regs);
+}
+
 void host__jump(enum host_fn fn, u64 sp, struct host_args args)
 {
 	struct pt_regs regs = {.sp = sp, .bp = host.fp, .di = args.at[0], .si = args.at[1], .dx = args.at[2]};
 	bool unwanted;
 
-	regs.ip = host.func_ip = HOST_LOAD_BIAS + vaddr_of(fn);
-	host.cookie = fn;
-	unwanted = on_entry_of[host_path](&regs);
+	regs.ip = HOST_LOAD_BIAS + vaddr_of(fn);
+	unwanted = host__enter(fn, &regs);
 	if (host_path == HOST_TWO || host_path == HOST_TWO_FP)
 		unwanted = table[fn].op == LT_OP_FREE; /* the only ones without a return probe */
 	if (!unwanted)

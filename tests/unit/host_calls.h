@@ -49,6 +49,12 @@ void host__jump(enum host_fn fn, u64 sp, struct host_args args);
 /* The call at sp returns. */
 void host__return(u64 sp, u64 result);
 
+/* The probe alone, with these registers. Returns what the program returns. */
+int host__enter(enum host_fn fn, struct pt_regs *regs);
+
+/* Processes that come from now on have no space, as after an exec. */
+void host__forget_space(void);
+
 /* A whole call. */
 static inline void host__calls(enum host_fn fn, u64 sp, u64 ret, struct host_args args, u64 result)
 {
@@ -96,3 +102,9 @@ extern enum host_path host_session, host_two, host_session_fp, host_two_fp;
 #define HOST_TEST_FP(f)                                                                                                \
 	HOST_TEST_BY(f, "session, frame pointers", session_fp), HOST_TEST_BY(f, "two programs, frame pointers", two_fp)
 #define HOST_TEST(f) HOST_TEST_BY(f, "session", session), HOST_TEST_BY(f, "two programs", two)
+
+/* Where how it is attached does not matter. */
+#define HOST_TEST_ONCE(f)                                                                                              \
+	{                                                                                                              \
+#f, f, host__set_up, host__tear_down, &host_session                                                    \
+	}

@@ -296,9 +296,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HOST_TEST(floors),
 		HOST_TEST(floors_saturate),
-		{"floors_at_every_window_number", floors_at_every_window_number, host__set_up, host__tear_down,
-		 &host_session},
-		{"floors_after_a_pause", floors_after_a_pause, host__set_up, host__tear_down, &host_session},
+		HOST_TEST_ONCE(floors_at_every_window_number),
+		HOST_TEST_ONCE(floors_after_a_pause),
 		HOST_TEST(floor_of_a_sleeper),
 		HOST_TEST(floor_races),
 		HOST_TEST(births),

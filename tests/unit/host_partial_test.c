@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What user space gets to finish a walk that the tables could not. */
+#include "host_walk.h"
+#undef IP
+
+#define RET  0x401234ull
+#define IP   (HOST_LOAD_BIAS + 0x1000 * (FN_MALLOC + 1))
+#define PAGE 4096u
+
+static unsigned char memory[16 * PAGE];
+
+static void remember(u64 sp, u64 size)
+{
+	u64 i;
+
+	for (i = 0; i < sizeof(memory); i++)
+		memory[i] = (unsigned char)(i * 7 + i / 251);
+	memcpy(memory, &(u64){RET}, sizeof(u64));
+	host__add_memory(sp, memory, size);
+}
+
+static void registers(void **how)
+{
+	static const u64 in_order[] = {100, 101, 102, 103, 104, 105, 106, SP, 108, 109, 110, 111, 112, 113, 114, 115};
+	struct pt_regs regs = {.ax = 100,
+			       .dx = 101,
+			       .cx = 102,
+			       .bx = 103,
+			       .si = 104,
+			       .di = 105,
+			       .bp = 106,
+			       .sp = SP,
+			       .r8 = 108,
+			       .r9 = 109,
+			       .r10 = 110,
+			       .r11 = 111,
+			       .r12 = 112,
+			       .r13 = 113,
+			       .r14 = 114,
+			       .r15 = 115,
+			       .ip = IP};
+	const struct lt_rec_partial *p = &host.last_partial;
+
+	(void)how;
+	remember(SP, 8);
+	host__forget_space();
+	host__enter(FN_MALLOC, &regs);
+	assert_int_equal(host.n_partials, 1);
+	assert_int_equal(p->stack.type, LT_REC_PARTIAL);
+	assert_int_equal(p->stack.n, 2);
+	assert_int_equal(p->stack.end, LT_END_STALE);
+	assert_int_equal(p->stack.frames[0].pc, IP);
+	assert_int_equal(p->stack.frames[1].pc, RET);
+	assert_memory_equal(p->regs, in_order, sizeof(in_order));
+	assert_int_equal(p->regs[16], IP);
+	assert_int_equal(p->n_bytes, 0);
+	assert_int_equal(p->n_replaced, 0);
+}
+
+/* Up to the end of its page, then whole pages, as far as they can be read and there is room. */
+static void bytes_of_the_stack(void **how)
+{
+	static const struct {
+		u32 at, there, copied; /* in a page */
+	} cases[] = {
+		{0, PAGE - 8, 0},
+		{0, PAGE, PAGE},
+		{0, 3 * PAGE + 8, 3 * PAGE},
+		{0, 16 * PAGE, LT_PARTIAL_BYTES - PAGE},
+		{PAGE - 8, 8, 8},
+		{PAGE - 8, PAGE + 7, 8},
+		{PAGE - 8, PAGE + 8, PAGE + 8},
+		{0x230, PAGE - 0x230 + PAGE, PAGE - 0x230 + PAGE},
+		{8, 16 * PAGE, PAGE - 8 + LT_PARTIAL_BYTES - PAGE},
+	};
+	const struct lt_rec_partial *p = &host.last_partial;
+	unsigned int i;
+
+	(void)how;
+	host__forget_space();
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		u64 sp = SP + cases[i].at;
+		struct pt_regs regs = {.ip = IP, .sp = sp};
+
+		host__forget_memory();
+		remember(sp, cases[i].there);
+		host__enter(FN_MALLOC, &regs);
+		assert_int_equal(p->n_bytes, cases[i].copied);
+		assert_memory_equal(p->bytes, memory, p->n_bytes);
+		host.current->task.self_exec_id++; /* so that it is a new site */
+	}
+}
+
+static void replaced_words(void **how)
+{
+	const struct lt_rec_partial *p = &host.last_partial;
+	struct host_thread *t = host.current;
+	struct pt_regs regs = {.ip = IP, .sp = SP};
+	u32 i;
+
+	(void)how;
+	host__forget_space();
+	remember(SP, 8);
+	for (i = 0; i < LT_PARTIAL_REPLACED + 4; i++)
+		host__push_instance(t, 0, SP + 0x1000 - 0x10ull * i, 0x5000 + i);
+	host__enter(FN_MALLOC, &regs);
+	/* The newest ones, which are nearest. */
+	assert_int_equal(p->n_replaced, LT_PARTIAL_REPLACED);
+	for (i = 0; i < LT_PARTIAL_REPLACED; i++) {
+		assert_int_equal(p->replaced[i].at, SP + 0x1000 - 0x10ull * (LT_PARTIAL_REPLACED + 3 - i));
+		assert_int_equal(p->replaced[i].was, 0x5000 + LT_PARTIAL_REPLACED + 3 - i);
+	}
+}
+
+/* Two stacks that are alike as far as they were walked are told apart by where they are. */
+static void sites_of_unfinished_stacks(void **how)
+{
+	u32 i;
+
+	(void)how;
+	host__forget_space();
+	for (i = 0; i < 3; i++) {
+		host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xa000 + 0x100 * i);
+		host__calls(FN_MALLOC, SP + 16, RET, ARGS(10), 0xb000 + 0x100 * i);
+	}
+	assert_int_equal(state.next_site, 2);
+	assert_int_equal(host.n_partials, 2);
+	assert_int_equal(host.n_stacks, 0);
+	assert_int_equal(host__counter(LT_CNT_ENDS + LT_END_STALE), 6);
+	/* Now that its mappings are known it is another site, which user space joins with them. */
+	host__slot(0)->space = 0;
+	host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xc000);
+	host__calls(FN_MALLOC, SP + 16, RET, ARGS(10), 0xc100);
+	assert_int_equal(state.next_site, 3);
+	assert_int_equal(host.n_stacks, 1);
+	assert_int_equal(host.last_stack.end, LT_END_WHOLE);
+	assert_int_equal(host.last_stack.n, 2);
+	assert_int_equal(host.last_stack.frames[1].place, RET | LT_PLACE_PC);
+	assert_int_equal(host.last_stack_size, offsetof(struct lt_rec_stack, frames) + 2 * 16);
+}
+
+static void a_full_ring(void **how)
+{
+	(void)how;
+	host__forget_space();
+	host.ring_full = true;
+	host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xa000);
+	assert_int_equal(host__site(0)->flags, 0);
+	host.ring_full = false;
+	host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xb000);
+	assert_int_equal(host__site(0)->flags, LT_SITE_SENT);
+	assert_int_equal(host.n_partials, 1);
+	host__assert_live(2, 20);
+}
+
+/* A stack word that is not there: user space could not read it either. */
+static void what_cannot_be_finished(void **how)
+{
+	static const u32 rule_of[] = {[LT_END_NO_RULE] = LT_RULE_NONE, [LT_END_UNREADABLE] = LT_RULE_SP | 1 << 9};
+	unsigned int end;
+
+	(void)how;
+	for (end = LT_END_NO_RULE; end <= LT_END_UNREADABLE; end += LT_END_UNREADABLE - LT_END_NO_RULE) {
+		const struct lt_row table[] = {{0, rule_of[end]}};
+
+		scene__start();
+		scene__add_table(end, RET - 0x234, RET + 0x1000, table, 1);
+		scene__publish();
+		host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xa000 + 0x100 * end);
+		assert_int_equal(host__counter(LT_CNT_ENDS + end), 1);
+	}
+	assert_int_equal(host.n_partials, 1);
+	assert_int_equal(host.last_partial.stack.end, LT_END_NO_RULE);
+	assert_int_equal(host.last_partial.stack.frames[1].place, lt_place(LT_END_NO_RULE, 0x234));
+	assert_int_equal(host.n_stacks, 1);
+	assert_int_equal(host.last_stack.end, LT_END_UNREADABLE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		HOST_TEST(registers),	   HOST_TEST(bytes_of_the_stack),
+		HOST_TEST(replaced_words), HOST_TEST(sites_of_unfinished_stacks),
+		HOST_TEST(a_full_ring),	   HOST_TEST(what_cannot_be_finished),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
