@@ -303,10 +303,15 @@ static void describe(const struct spaces *s, const struct mapping *at, struct lt
 	out->kind = LT_MAPPING_PLAIN;
 	if (!f)
 		return;
-	out->file = f->number;
-	out->bias = at->start - at->offset;
-	if (f->err || !f->table.rows.n || segments__address(&f->segments, at->offset, &vaddr))
+	if (f->err || !f->table.rows.n) {
+		out->file = f->number;
+		out->bias = at->start - at->offset;
 		return;
+	}
+	/* Data that was made executable is no place of the file: tables__module() could not tell it from code. */
+	if (segments__address(&f->segments, at->offset, &vaddr))
+		return;
+	out->file = f->number;
 	out->bias = at->start - vaddr + f->table.base;
 	out->kind = f->first < 0 ? LT_MAPPING_FULL : at->module->vdso ? LT_MAPPING_VDSO : LT_MAPPING_TABLE;
 	if (f->first < 0)
@@ -393,10 +398,13 @@ int spaces__publish(struct spaces *s, uint32_t id, const struct mappings *m, uin
 		vec__free(&list);
 	else if (!err)
 		err = replace(s, own, &s->spaces[id], &list);
-	if (err)
-		vec__free(&list);
-	else
+	if (!err) {
 		__atomic_store_n(&s->spaces[id].fresh, stale, __ATOMIC_RELEASE);
+		return 0;
+	}
+	vec__free(&list);
+	/* The old ones may name files whose rows have just been given back. */
+	__atomic_fetch_add(&s->spaces[id].stale, 1, __ATOMIC_RELEASE);
 	return err;
 }
 
