@@ -148,20 +148,46 @@ static void sites_with_the_same_frames(void **state)
 	assert_int_equal(stacks__primary(&w->stacks, SITES + 10), SITES + 10);
 }
 
+/* As in two containers: the kernel side knows them as one file, so a walk of user space must, too. */
+static void copies_of_a_file(void **state)
+{
+	const uint64_t pcs[] = {here(0), here(4)};
+	struct lt_rec_stack by_pc = record(0, 2, pcs), by_place = record(1, 2, pcs);
+	struct world *w = *state;
+	const struct mapping *found = mappings__find(&w->img->mappings, here(0));
+	struct mapping *at = &w->img->mappings.list.at[found - w->img->mappings.list.at];
+	struct module copy = *at->module;
+	const struct file_table *f;
+	uint64_t vaddr;
+
+	at->module->build_id_len = copy.build_id_len = BUILD_ID_MAX;
+	memset(at->module->build_id, 7, BUILD_ID_MAX);
+	memset(copy.build_id, 7, BUILD_ID_MAX);
+	f = tables__get(w->stacks.tables, at->module);
+	assert_ptr_equal(tables__get(w->stacks.tables, &copy), f);
+	assert_int_equal(segments__address(&f->segments, here(4) - at->start + at->offset, &vaddr), 0);
+	by_place.frames[1].place = lt_place(f->number, vaddr - f->table.base);
+	at->module = &copy;
+	assert_int_equal(add(w, &by_pc, FN), 0);
+	assert_int_equal(add(w, &by_place, FN), 0);
+	assert_int_equal(stacks__primary(&w->stacks, 1), 0);
+}
+
 static void sites_that_differ(void **state)
 {
 	const uint64_t pcs[] = {here(0), here(4), 0x1000}, longer[] = {here(0), here(4), 0x1000, 0x1000},
 		       elsewhere[] = {here(0), here(5), 0x1000}, no_file[] = {here(0), here(4), 0x1001};
-	struct lt_rec_stack r[] = {record(0, 3, pcs),	 record(1, 3, pcs),    record(2, 3, pcs),
-				   record(3, 2, pcs),	 record(4, 4, longer), record(5, 3, elsewhere),
-				   record(6, 3, no_file)};
+	struct lt_rec_stack r[] = {record(0, 3, pcs),	  record(1, 3, pcs),	record(2, 3, pcs),
+				   record(3, 2, pcs),	  record(4, 4, longer), record(5, 3, elsewhere),
+				   record(6, 3, no_file), record(7, 3, pcs)};
 	struct world *w = *state;
 	unsigned int i;
 
 	r[1].slot = SLOT + 1;
-	for (i = 0; i < 7; i++)
+	r[7].interrupted[0] = 1 << 1;
+	for (i = 0; i < 8; i++)
 		assert_int_equal(add(w, &r[i], i == 2 ? FN + 1 : FN), 0);
-	for (i = 0; i < 7; i++) {
+	for (i = 0; i < 8; i++) {
 		assert_int_equal(stacks__primary(&w->stacks, i), i);
 		assert_int_equal(w->stacks.by_site[i].next, NO_SITE);
 	}
@@ -214,6 +240,23 @@ static void a_stack_that_cannot_be_finished(void **state)
 	assert_int_equal(w->stacks.by_site[0].end, LT_END_NO_RULE);
 	assert_false(w->stacks.by_site[0].finished);
 	assert_int_equal(w->stacks.by_site[0].frames[5].pc, here(20));
+}
+
+/* Its frames are doubtful, but better than none. */
+static void a_doubtful_stack(void **state)
+{
+	static struct lt_rec_partial p;
+	const uint64_t pcs[] = {here(0), here(4), here(8)};
+	struct world *w = *state;
+
+	memset(&p, 0, sizeof(p));
+	p.stack = record(0, 3, pcs);
+	p.stack.type = LT_REC_PARTIAL;
+	p.stack.end = LT_END_STALE;
+	p.regs[16] = here(0);
+	assert_int_equal(stacks__add(&w->stacks, &w->images, FN, &p.stack, sizeof(p)), 0);
+	assert_true(w->stacks.by_site[0].n > 0);
+	assert_int_equal(w->stacks.by_site[0].frames[0].pc, here(0));
 }
 
 static void why_it_is_not_whole(void **state)
@@ -300,9 +343,11 @@ int main(void)
 		TEST(frames_in_files),
 		TEST(a_second_record),
 		TEST(sites_with_the_same_frames),
+		TEST(copies_of_a_file),
 		TEST(sites_that_differ),
 		TEST(broken_records),
 		TEST(a_stack_that_cannot_be_finished),
+		TEST(a_doubtful_stack),
 		cmocka_unit_test(why_it_is_not_whole),
 		TEST(random_stacks),
 	};

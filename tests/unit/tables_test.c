@@ -62,6 +62,8 @@ static void copies_share_a_table(void **state)
 	assert_ptr_equal(tables__get(t, &copy), f);
 	assert_int_equal(tables__rows(t), rows);
 	/* Shown as the one that was there first. */
+	assert_ptr_equal(tables__representative(t, &copy), &m);
+	assert_ptr_equal(tables__representative(t, &m), &m);
 	assert_ptr_equal(tables__module(t, 1, (uint32_t)(f->segments.list.at[0].vaddr - f->table.base), &offset), &m);
 	tables__free(t);
 	close(m.fd);
@@ -81,6 +83,8 @@ static void others_do_not(void **state)
 	(void)state;
 	for (i = 0; i < 6; i++)
 		assert_int_equal(tables__get(t, all[i])->number, i + 1);
+	for (i = 0; i < 6; i++)
+		assert_ptr_equal(tables__representative(t, all[i]), all[i]);
 	tables__free(t);
 	for (i = 0; i < 6; i++)
 		close(all[i]->fd);
@@ -119,6 +123,7 @@ static void places_that_are_none(void **state)
 	(void)state;
 	assert_null(tables__module(t, 0, 0, &offset));
 	assert_null(tables__module(t, 1, 0, &offset));
+	assert_ptr_equal(tables__representative(t, &m), &m);
 	tables__get(t, &m);
 	assert_null(tables__module(t, 0, 0, &offset));
 	assert_null(tables__module(t, 2, 0, &offset));

@@ -120,7 +120,7 @@ static void finish(struct stacks *s, struct image *img, const struct lt_rec_part
 	enum lt_stack_end end;
 
 	end = finisher__walk(s->finisher, &img->mappings, &copy, pcs, interrupted, LT_MAX_FRAMES, &n, &flags);
-	if (n < w->n && w->end != LT_END_STALE)
+	if (!n || (n < w->n && w->end != LT_END_STALE))
 		return;
 	for (i = 0; i < n; i++)
 		w->frames[i] = (struct lt_frame){.pc = pcs[i]};
@@ -155,7 +155,7 @@ static void resolve(struct stacks *s, struct images *images, struct image *img, 
 	at = image__find(img, images, to->pc - to->is_return_address);
 	if (!at || !at->module)
 		return;
-	to->module = at->module;
+	to->module = s->tables ? tables__representative(s->tables, at->module) : at->module;
 	to->offset = to->pc - at->start + at->offset;
 }
 
@@ -172,6 +172,9 @@ static int compare_places(const void *a, const void *b)
 		const struct frame *f = &x->frames[i], *g = &y->frames[i];
 		uint64_t p = f->module ? f->offset : f->pc, q = g->module ? g->offset : g->pc;
 
+		/* An interrupted instruction may lie where a call returns to, which is shown as the call. */
+		if (f->is_return_address != g->is_return_address)
+			return f->is_return_address ? 1 : -1;
 		if (f->module != g->module)
 			return (uintptr_t)f->module < (uintptr_t)g->module ? -1 : 1;
 		if (p != q)

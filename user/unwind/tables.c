@@ -111,9 +111,30 @@ struct file_table *tables__get(struct tables *t, const struct module *m)
 	return f;
 }
 
-const struct module *tables__module(const struct tables *t, uint32_t number, uint32_t pc, uint64_t *offset)
+static const struct module *first_with(const struct tables *t, const struct file_table *f)
 {
 	const struct known_module *known;
+
+	vec__each (&t->modules, known) {
+		if (known->file == f)
+			return known->module;
+	}
+	return NULL;
+}
+
+const struct module *tables__representative(const struct tables *t, const struct module *m)
+{
+	const struct known_module *known;
+
+	vec__each (&t->modules, known) {
+		if (known->module == m)
+			return first_with(t, known->file);
+	}
+	return m;
+}
+
+const struct module *tables__module(const struct tables *t, uint32_t number, uint32_t pc, uint64_t *offset)
+{
 	const struct file_table *f;
 
 	if (!number || number > t->files.n)
@@ -124,11 +145,7 @@ const struct module *tables__module(const struct tables *t, uint32_t number, uin
 		*offset = pc;
 	else if (segments__offset(&f->segments, f->table.base + pc, offset))
 		return NULL;
-	vec__each (&t->modules, known) {
-		if (known->file == f)
-			return known->module;
-	}
-	return NULL;
+	return first_with(t, f);
 }
 
 uint64_t tables__rows(const struct tables *t)

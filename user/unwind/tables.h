@@ -37,5 +37,8 @@ struct file_table *tables__get(struct tables *t, const struct module *m);
  */
 const struct module *tables__module(const struct tables *t, uint32_t number, uint32_t pc, uint64_t *offset);
 
+/* Of the modules that share a table, the one that tables__module() returns; a module without a table is its own. */
+const struct module *tables__representative(const struct tables *t, const struct module *m);
+
 /* Rows of all tables so far. */
 uint64_t tables__rows(const struct tables *t);
