@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "collect/images.h"
 #include "leaktrace.skel.h"
 #include "select/module.h"
 #include "unwind/spaces.h"
@@ -223,6 +224,33 @@ static void more_mappings_than_fit(void **state)
 	assert_true(is_trusted(&w->space[id]));
 }
 
+/* A process of more mappings than there is room for is traced nevertheless. */
+static void a_process_of_many_mappings(void **state)
+{
+	size_t page = 4096, size = 2 * page * LT_MAX_MAPPINGS, i;
+	char *code = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	struct world *w = *state;
+	struct images images = {};
+	struct image *img;
+
+	need_maps();
+	assert_true(code != MAP_FAILED);
+	for (i = 0; i < size; i += 2 * page)
+		assert_int_equal(mprotect(code + i, page, PROT_READ | PROT_EXEC), 0);
+	images.modules = module_table__new();
+	images.spaces = w->spaces;
+	img = images__add(&images, getpid());
+	assert_int_equal(image__read_mappings(img, &images), 0);
+	munmap(code, size);
+	assert_true(img->mappings.list.n > LT_MAX_MAPPINGS);
+	assert_false(is_trusted(&w->space[img->space]));
+	assert_int_equal(image__read_mappings(img, &images), 0);
+	assert_true(is_trusted(&w->space[img->space]));
+	image__ended(img, &images, IMAGE_EXITED, 0);
+	images__free(&images);
+	module_table__free(images.modules);
+}
+
 static void spaces_come_and_go(void **state)
 {
 	struct world *w = *state;
@@ -308,9 +336,9 @@ static void code_outside_of_segments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_file_and_others),	TEST(the_same_once_more), TEST(a_change_in_between),
-		TEST(more_mappings_than_fit),	TEST(spaces_come_and_go), TEST(rows_are_shared),
-		TEST(code_outside_of_segments),
+		TEST(a_file_and_others),      TEST(the_same_once_more),		TEST(a_change_in_between),
+		TEST(more_mappings_than_fit), TEST(a_process_of_many_mappings), TEST(spaces_come_and_go),
+		TEST(rows_are_shared),	      TEST(code_outside_of_segments),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -96,10 +96,13 @@ int image__read_mappings(struct image *img, struct images *all)
 	int err = mappings__refresh(&img->mappings, all->modules, img->pid);
 
 	img->mappings_stale = false;
-	/* Else they stay in doubt, and user space walks what it can. */
-	if (!err && all->spaces && spaces__publish(all->spaces, img->space, &img->mappings, stale))
-		log__info("process %d has more mappings than there is room for", img->pid);
-	return err;
+	if (err || !all->spaces)
+		return err;
+	/* They are known all the same; the kernel side doubts its own, so that stacks are finished in user space. */
+	err = spaces__publish(all->spaces, img->space, &img->mappings, stale);
+	if (err)
+		log__info("process %d: its stacks are walked in user space: %s", img->pid, strerror(-err));
+	return 0;
 }
 
 void image__refresh_mappings(struct image *img, struct images *all)
