@@ -235,8 +235,8 @@ static int read_images(struct collector *c)
 /* Times that a probe was hit and its program not run, as the kernel counts them for each program (since 5.12). */
 static uint64_t read_misses(struct collector *c)
 {
-	struct bpf_program *progs[] = {c->bpf->progs.on_session, c->bpf->progs.on_session_fp, c->bpf->progs.on_enter,
-				       c->bpf->progs.on_enter_fp, c->bpf->progs.on_leave};
+	struct bpf_program *progs[] = {c->bpf->progs.on_session,  c->bpf->progs.on_session_fp, c->bpf->progs.on_enter,
+				       c->bpf->progs.on_enter_fp, c->bpf->progs.on_leave,      c->bpf->progs.on_loader};
 	uint64_t misses = 0;
 	size_t i;
 
