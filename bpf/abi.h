@@ -145,6 +145,12 @@ enum lt_counter {
 	LT_CNT_MAX = 32,
 };
 
+/* A process whose exec, exit and fork are reported. */
+struct lt_target {
+	u32 space;   /* of its mappings, or LT_NO_SPACE */
+	u32 exec_id; /* of the program that these are of, see lt_rec_process; 0: whatever runs */
+};
+
 /* Records in the ring buffer; each starts with its type. */
 enum lt_record_type {
 	LT_REC_STACK = 1,   /* struct lt_rec_stack, cut after its last frame */
@@ -158,7 +164,7 @@ enum lt_record_type {
 
 /*
  * A frame: its pc, and the place in a file that it was when it was walked. A place is (file number, pc - bias of its
- * mapping), see unwind.h; LT_PLACE_PC and the pc where no file is mapped; 0 where the pc was not looked up.
+ * mapping), see unwind_abi.h; LT_PLACE_PC and the pc where no file is mapped; 0 where the pc was not looked up.
  */
 struct lt_frame {
 	u64 pc, place;
@@ -208,9 +214,9 @@ struct lt_rec_partial {
 
 struct lt_rec_process {
 	u32 type;
-	u32 slot; /* LT_NO_SLOT when it has none (EXEC, EXIT) */
-	u32 pid;  /* thread group id in the tracer's pid namespace */
-	u32 pad;
+	u32 slot;		 /* LT_NO_SLOT when it has none (EXEC, EXIT) */
+	u32 pid;		 /* thread group id in the tracer's pid namespace */
+	u32 exec_id;		 /* counts the programs that it has run (task_struct.self_exec_id) */
 	u64 time_ns;		 /* bpf_ktime_get_ns */
 	u64 start_boottime;	 /* of its first thread, in ns since boot */
 	char comm[LT_COMM_SIZE]; /* its name now; when user space asks /proc, it may have ended or become another */

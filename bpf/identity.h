@@ -44,6 +44,7 @@ static __always_inline long send_process(u32 type, u32 slot, u32 pid)
 	struct task_struct *leader = BPF_CORE_READ(bpf_get_current_task_btf(), group_leader);
 	long err;
 
+	rec.exec_id = BPF_CORE_READ(leader, self_exec_id);
 	rec.start_boottime = BPF_CORE_READ(leader, start_boottime);
 	bpf_core_read(rec.comm, sizeof(rec.comm), &leader->comm);
 	err = bpf_ringbuf_output(&ring, &rec, sizeof(rec), BPF_RB_FORCE_WAKEUP);
@@ -73,13 +74,14 @@ static __always_inline void slot_key__init(struct slot_key *key, struct task_str
 }
 
 /* The tables of its mappings are there before its first hit, unless it has just execed. */
-static __always_inline void slot_take_space(u32 slot)
+static __always_inline void slot_take_space(u32 slot, u32 exec_id)
 {
 	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
-	u32 pid = current_pid(), *space = bpf_map_lookup_elem(&targets, &pid);
+	u32 pid = current_pid();
+	struct lt_target *target = bpf_map_lookup_elem(&targets, &pid);
 
 	if (s)
-		s->space = space ? *space : LT_NO_SPACE;
+		s->space = target && (!target->exec_id || target->exec_id == exec_id) ? target->space : LT_NO_SPACE;
 }
 
 static __noinline u32 slot_assign(struct task_struct *task)
@@ -99,7 +101,7 @@ static __noinline u32 slot_assign(struct task_struct *task)
 	slot = __sync_fetch_and_add(&state.next_slot, 1);
 	if (slot >= LT_MAX_SLOTS)
 		return LT_NO_SLOT;
-	slot_take_space(slot);
+	slot_take_space(slot, key.exec_id);
 	/* Two threads may come here at once: the loser's number stays unused. */
 	if (bpf_map_update_elem(&slot_ids, &key, &slot, BPF_NOEXIST)) {
 		known = bpf_map_lookup_elem(&slot_ids, &key);

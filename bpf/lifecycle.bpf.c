@@ -11,7 +11,8 @@ static __always_inline bool is_target(u32 pid)
 SEC("?raw_tp/sched_process_exec")
 int on_exec(void *ctx __attribute__((unused)))
 {
-	u32 pid = current_pid(), none = LT_NO_SPACE;
+	struct lt_target none = {.space = LT_NO_SPACE};
+	u32 pid = current_pid();
 
 	if (!is_target(pid))
 		return 0;

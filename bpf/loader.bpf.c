@@ -15,13 +15,18 @@ static __always_inline void mark_stale(struct lt_space *space)
 	__sync_fetch_and_add(&space->stale, 1);
 }
 
-/* A notice without its first half, as when the trace began in between, may be that of anything. */
+/*
+ * A notice without its first half, as when the trace began in between, may be that of anything. What is loaded takes
+ * addresses that were free, or that a JIT compiler has given back without a word to anyone.
+ */
 static __always_inline void on_state(struct lt_space *space, u32 now)
 {
 	u32 before = space->link_state;
 
 	space->link_state = now;
-	if (now == LT_LINK_DELETE || (now == LT_LINK_CONSISTENT && before != LT_LINK_ADD))
+	if (now == LT_LINK_CONSISTENT && before == LT_LINK_ADD)
+		return;
+	if (now != LT_LINK_ADD || space->has_plain)
 		mark_stale(space);
 }
 

@@ -9,7 +9,7 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 #include "abi.h"
-#include "unwind.h"
+#include "unwind_abi.h"
 
 /* Written by user space before load; the verifier drops what they switch off. */
 extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
@@ -133,7 +133,7 @@ struct map_targets {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, LT_MAX_SLOTS);
 	__type(key, u32);
-	__type(value, u32);
+	__type(value, struct lt_target);
 };
 
 struct map_tasks {

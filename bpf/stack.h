@@ -18,39 +18,56 @@ enum stack_method { STACK_BY_TABLES, STACK_BY_FRAME_POINTERS };
 
 #define STACK_BYTES ((LT_MAX_FRAMES - 1) * sizeof(u64))
 
-/*
- * At least the function and its caller are there. The helper writes plain addresses into the upper half of the frames,
- * from where they are spread, from the first on: it never reads what it has written over.
- */
-static __noinline u64 follow_frame_pointers(struct pt_regs *ctx, struct lt_rec_stack *rec, u64 ret, u64 seed)
+/* The helper writes plain addresses into the upper half of the frames. */
+static __always_inline u64 *plain_addresses(struct lt_rec_stack *rec)
 {
-	u64 *found = (u64 *)rec->frames + LT_MAX_FRAMES;
+	return (u64 *)rec->frames + LT_MAX_FRAMES;
+}
+
+/*
+ * Spread n plain addresses, of which those before `from` are left out, behind the two frames that are there. From the
+ * first on: what has been written over was read before.
+ */
+__noinline u64 spread_frames(struct task_state *ts, u32 n, u32 from, u64 hash)
+{
+	struct lt_rec_stack *rec;
+	u32 i, at;
+	u64 pc;
+
+	if (!ts)
+		return hash;
+	rec = &ts->stack;
+	for (i = 2; i < LT_MAX_FRAMES; i++) {
+		at = from + i - 2;
+		barrier_var(at);
+		if (at >= n || at >= LT_MAX_FRAMES - 1)
+			break;
+		pc = plain_addresses(rec)[at];
+		rec->frames[i].pc = pc;
+		rec->frames[i].place = 0;
+		hash = mix64(hash, pc);
+	}
+	rec->n = i;
+	return hash;
+}
+
+/* At least the function and its caller are there. */
+static __always_inline u64 follow_frame_pointers(struct pt_regs *ctx, struct task_state *ts, u64 ret, u64 hash)
+{
+	struct lt_rec_stack *rec = &ts->stack;
+	u64 *found = plain_addresses(rec);
 	long bytes = bpf_get_stack(ctx, found, STACK_BYTES, BPF_F_USER_STACK);
-	u32 n = bytes > 0 ? (u32)bytes / sizeof(u64) : 0, from = 1, i;
-	u64 pc = ret;
+	u32 n = bytes > 0 ? (u32)bytes / sizeof(u64) : 0;
+	/* The helper's first entry is the function itself; the second may be the caller. */
+	u32 from = n >= 2 && found[1] == ret ? 2 : 1;
 
 	rec->flags = LT_STACK_GUESSED;
 	rec->interrupted[0] = rec->interrupted[1] = 0;
 	rec->end = n >= LT_MAX_FRAMES - 1 ? LT_END_DEEP : LT_END_WHOLE;
-	/* The helper's first entry is the function itself; the second may be the caller. */
-	if (n >= 2 && found[1] == ret)
-		from = 2;
 	rec->frames[0].pc = PT_REGS_IP(ctx);
-	rec->frames[0].place = 0;
-	for (i = 1; i < LT_MAX_FRAMES; i++) {
-		u32 at = from + i - 2;
-
-		if (i > 1 && at >= n)
-			break;
-		barrier_var(at);
-		if (i > 1 && at < LT_MAX_FRAMES - 1)
-			pc = found[at];
-		rec->frames[i].pc = pc;
-		rec->frames[i].place = 0;
-		seed = mix64(seed, pc);
-	}
-	rec->n = i;
-	return seed;
+	rec->frames[1].pc = ret;
+	rec->frames[0].place = rec->frames[1].place = 0;
+	return spread_frames(ts, n, from, mix64(hash, ret));
 }
 
 static __always_inline u32 record_bytes(const struct lt_rec_stack *rec)
@@ -116,8 +133,11 @@ static __always_inline bool send_partial(struct pt_regs *ctx, struct task_state 
 	copy_registers(out, ctx);
 	copy_replaced(out);
 	out->stale = ts->walk.stale;
-	out->far_sp = ts->walk.sp;
 	out->n_near = copy_stack(out->near, LT_PARTIAL_NEAR / PAGE, PT_REGS_SP(ctx));
+	/* Where the walk stopped, or where the other part ends if that is before. */
+	out->far_sp = ts->walk.sp;
+	if (out->far_sp - PT_REGS_SP(ctx) < out->n_near)
+		out->far_sp = PT_REGS_SP(ctx) + out->n_near;
 	out->n_far = copy_stack(out->far, LT_PARTIAL_FAR / PAGE, out->far_sp);
 	bpf_ringbuf_submit(out, 0);
 	return true;
@@ -203,7 +223,7 @@ static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts
 	u32 id;
 
 	if (method == STACK_BY_FRAME_POINTERS) {
-		seed = follow_frame_pointers(ctx, &ts->stack, ret, seed);
+		seed = follow_frame_pointers(ctx, ts, ret, seed);
 	} else {
 		walk(ts, ctx, space_of(ts->slot), ret, seed);
 		seed = ts->walk.hash;

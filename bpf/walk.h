@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * walk: a call stack by the unwind tables of user space (unwind.h), hashed while it is walked.
+ * walk: a call stack by the unwind tables of user space (unwind_abi.h), hashed while it is walked.
  *
  * The hash is over places, not addresses: (file, pc in the file) where a file is mapped, the pc itself elsewhere. So a
  * site stays one site when its library is loaded at another address, and another library at the same address makes
@@ -14,7 +14,7 @@
 #include "walk_vma.h"
 #include "walk_x86.h"
 
-#define MAPPING_STEPS 15 /* halvings of LT_MAX_MAPPINGS */
+#define MAPPING_STEPS 16 /* halvings of LT_MAX_MAPPINGS */
 #define ROW_STEPS     24 /* and of the rows of one file */
 
 #define RULE_GUESS lt_rule_pack(LT_RULE_GUESS, 2, 2)
@@ -245,15 +245,26 @@ __noinline int walk_step(struct task_state *ts)
 	return 1;
 }
 
-/* Walk from the entry of a function, which returns to ret, into ts->stack. w->hash is the seed. */
-static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32 space_id, u64 ret, u64 seed)
+/* What the tables of a space are now. True when they have changed since w was filled in. */
+static __always_inline bool read_space(struct walk *w, struct lt_space *space)
 {
-	struct lt_space *space = bpf_map_lookup_elem(&spaces, &space_id);
-	struct walk *w = &ts->walk;
-	u64 range;
-	int i;
+	u32 stale = *(volatile u32 *)&space->stale, generation = *(volatile u32 *)&space->generation;
+	u64 range = *(volatile u64 *)&space->range;
+	bool changed = stale != w->stale || generation != w->generation;
 
-	w->hash = mix64(seed, ret);
+	w->stale = stale;
+	w->generation = generation;
+	w->doubtful = *(volatile u32 *)&space->fresh != stale;
+	w->first = (u32)range;
+	w->n = range >> 32;
+	return changed;
+}
+
+/* The caller's state, as at the entry of a function that returns to ret. */
+static __always_inline void walk_begin(struct task_state *ts, struct pt_regs *ctx, u64 ret, u64 seed)
+{
+	struct walk *w = &ts->walk;
+
 	ts->stack.n = 2;
 	ts->stack.end = LT_END_STALE;
 	ts->stack.flags = 0;
@@ -261,27 +272,40 @@ static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32
 	ts->stack.frames[0].pc = PT_REGS_IP(ctx);
 	ts->stack.frames[1].pc = ret;
 	ts->stack.frames[0].place = ts->stack.frames[1].place = 0;
+	w->hash = seed;
 	w->ip = ret;
 	w->sp = PT_REGS_SP(ctx) + sizeof(u64);
 	w->fp = PT_REGS_FP(ctx);
 	w->after_call = 1;
 	w->guessed = 0;
-	w->stale = w->first = w->n = 0;
+}
+
+#define WALK_TRIES 2
+
+/*
+ * Walk from the entry of a function, which returns to ret, into ts->stack. If the tables change meanwhile, once more:
+ * what a walk has met may have been others' in the middle of it.
+ */
+static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32 space_id, u64 ret, u64 seed)
+{
+	struct lt_space *space = bpf_map_lookup_elem(&spaces, &space_id);
+	struct walk *w = &ts->walk;
+	int tries, i;
+
+	walk_begin(ts, ctx, ret, seed);
+	w->stale = w->generation = w->first = w->n = 0;
 	if (!space)
 		return;
-	w->hash = seed;
-	w->stale = *(volatile u32 *)&space->stale;
-	w->doubtful = *(volatile u32 *)&space->fresh != w->stale;
-	w->generation = *(volatile u32 *)&space->generation;
-	range = *(volatile u64 *)&space->range;
-	w->first = (u32)range;
-	w->n = range >> 32;
-	for (i = 0; i < LT_MAX_FRAMES; i++) {
-		if (walk_step(ts))
-			break;
+	read_space(w, space);
+	for (tries = 0; tries < WALK_TRIES; tries++) {
+		if (w->doubtful && !cfg_find_vma)
+			return;
+		for (i = 0; i < LT_MAX_FRAMES; i++) {
+			if (walk_step(ts))
+				break;
+		}
+		if (!read_space(w, space))
+			return;
+		walk_begin(ts, ctx, ret, seed);
 	}
-	/* The rows of a library that went away during the walk may have been others' in the middle of it. */
-	if (*(volatile u32 *)&space->generation != w->generation || *(volatile u32 *)&space->stale != w->stale ||
-	    (w->doubtful && !cfg_find_vma))
-		ts->stack.end = LT_END_STALE;
 }

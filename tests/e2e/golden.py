@@ -3,7 +3,7 @@
 import collections
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from programs import START_SECONDS, WORK_SECONDS
 
@@ -16,11 +16,17 @@ MOST = 126
 FUNCTIONS = ("malloc", "calloc", "realloc")
 
 
+# What leaktrace says of a stack that it learned too late to finish: a library was gone again by then.
+LATE = ("libraries were loaded or unloaded meanwhile", "it leads into memory that is not mapped as code",
+        "the unwind information there is of a kind that is not understood")
+
+
 @dataclass
 class Stack:
     calls: int = 0
     whole: bool = True  # golden: libdwfl came to the outermost frame. leaktrace: not truncated
     deep: bool = False  # there are more frames than these
+    late: bool = False  # cut at a library that was gone before leaktrace could look
     places: set = field(default_factory=set)  # chains of (file, offset): libraries may take turns at one address
 
 
@@ -34,6 +40,7 @@ class Comparison:
     cut: list = field(default_factory=list)        # truncated without need, or not said so
     stacks: int = 0
     calls: int = 0
+    late: int = 0  # of these, calls whose stack leaktrace has as a beginning that says so
     unfinished: int = 0  # stacks of which libdwfl found only a beginning: leaktrace's must begin so
 
     @property
@@ -83,7 +90,8 @@ def read_leaktrace(document, pid, by_place=False):
         frames = [(int(frame["pc"], 16), place_of(frame)) for frame in site["frames"] if not frame["inlined"]][1:]
         stack = add(stacks, site["function"], frames, by_place)
         stack.calls += site["total_allocs"] + site["failed_allocs"]
-        stack.deep |= bool(site["truncated"])
+        stack.late |= site["truncated"] in LATE
+        stack.deep |= bool(site["truncated"]) and not stack.late
         stack.whole &= not site["truncated"]
     return stacks
 
@@ -102,6 +110,48 @@ class Beginnings:
 
     def of(self, chain):
         return next((chain[:n] for n in self.lengths if chain[:n] in self.chains), None)
+
+
+class Late:
+    """Calls whose stack leaktrace could not finish in time: counted, and shown as far as it is known."""
+
+    def __init__(self, stacks):
+        self.calls = collections.Counter()
+        for chain, stack in stacks.items():
+            if stack.late:
+                self.calls[self.stem(chain, stack)] += stack.calls
+
+    @staticmethod
+    def stem(chain, stack):
+        """Without the frames in the library that is gone."""
+        places = next(iter(stack.places))
+        known = next((i for i, place in enumerate(places) if not place[0]), len(places))
+        return chain[:known]
+
+    def take(self, chain, wanted):
+        """As many of the wanted calls as begin like this chain."""
+        taken = 0
+        for stem in sorted(self.calls, key=len, reverse=True):
+            if chain[:len(stem)] == stem:
+                n = min(wanted - taken, self.calls[stem])
+                self.calls[stem] -= n
+                taken += n
+        return taken
+
+
+def give_back_late(result, golden, leaktrace):
+    """Each late call is one that a stack of golden's lacks. Returns leaktrace's stacks with these calls in their place."""
+    late = Late(leaktrace)
+    stacks = {chain: stack for chain, stack in leaktrace.items() if not stack.late}
+    for chain, stack in golden.items():
+        found = stacks.get(chain)
+        lacking = stack.calls - (found.calls if found else 0)
+        taken = late.take(chain, lacking) if lacking > 0 else 0
+        if taken:
+            result.late += taken
+            stacks[chain] = replace(found or stack, calls=(found.calls if found else 0) + taken)
+    result.surplus += [f"{calls} late: {show(stem)}" for stem, calls in late.calls.items() if calls]
+    return stacks
 
 
 def compare_function(result, golden, leaktrace, sampled):
@@ -138,11 +188,13 @@ def compare_stack(result, chain, stack, other, sampled):
         result.cut.append(show(chain))
 
 
-def compare(golden, leaktrace, functions=FUNCTIONS, sampled=False):
-    """The stacks of these functions. With `sampled` golden has seen only some of the calls."""
+def compare(golden, leaktrace, functions=FUNCTIONS, sampled=False, late=False):
+    """The stacks of these functions. With `sampled` golden has seen only some of the calls; with `late` leaktrace need not
+    have been in time for libraries that come and go."""
     result = Comparison()
     for function in functions:
-        compare_function(result, golden[function], leaktrace[function], sampled)
+        found = give_back_late(result, golden[function], leaktrace[function]) if late else leaktrace[function]
+        compare_function(result, golden[function], found, sampled)
     return result
 
 
@@ -189,5 +241,5 @@ class Run:
         self.go()
         return self.finish(seconds), self.document()
 
-    def compare(self, document, sampled=False):
-        return compare(self.stacks(), read_leaktrace(document, self.pid), self.functions, sampled)
+    def compare(self, document, sampled=False, late=False):
+        return compare(self.stacks(), read_leaktrace(document, self.pid), self.functions, sampled, late)

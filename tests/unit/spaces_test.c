@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* What the kernel side is told of mappings and tables, in real maps: as root only, skipped else. */
-#include "unwind.h"
+#include "unwind_abi.h"
 
 #include <bpf/libbpf.h>
 #include <errno.h>

@@ -8,6 +8,14 @@
 #include "base/clock.h"
 #include "collect/collector_private.h"
 
+/* A child that shares the memory may outlive it: it must not walk by the tables of whoever gets the space next. */
+static void end_image(struct collector *c, struct image *img, enum image_end end, uint64_t time_ns)
+{
+	if (img->slot < LT_MAX_SLOTS)
+		__atomic_store_n(&c->slots[img->slot].space, LT_NO_SPACE, __ATOMIC_RELEASE);
+	image__ended(img, c->images, end, time_ns);
+}
+
 /* A slot was assigned: to the running image of its process, which has none yet unless an exec record was lost. */
 static void on_process(struct collector *c, const struct lt_rec_process *rec)
 {
@@ -18,7 +26,7 @@ static void on_process(struct collector *c, const struct lt_rec_process *rec)
 	if (images__by_slot(c->images, rec->slot, &index))
 		return;
 	if (img && img->slot != LT_NO_SLOT) {
-		image__ended(img, c->images, IMAGE_EXECED, rec->time_ns);
+		end_image(c, img, IMAGE_EXECED, rec->time_ns);
 		collector__purge(c, img->slot);
 		img = NULL;
 	}
@@ -39,7 +47,7 @@ static void on_exec(struct collector *c, const struct lt_rec_process *rec)
 
 	if (!img)
 		return;
-	image__ended(img, c->images, IMAGE_EXECED, rec->time_ns);
+	end_image(c, img, IMAGE_EXECED, rec->time_ns);
 	if (img->slot != LT_NO_SLOT)
 		collector__purge(c, img->slot);
 	img = images__add(c->images, (pid_t)rec->pid);
@@ -57,7 +65,8 @@ static void on_loaded(struct collector *c, const struct lt_rec_process *rec)
 	unsigned int index;
 	struct image *img = images__by_slot(c->images, rec->slot, &index);
 
-	if (img && img->end == IMAGE_RUNS)
+	/* A process that keeps telling news is read no more often than there is some. */
+	if (img && img->end == IMAGE_RUNS && rec->time_ns >= img->mappings_ns)
 		image__read_mappings(img, c->images);
 }
 
@@ -75,7 +84,7 @@ static void on_exit_record(struct collector *c, const struct lt_rec_process *rec
 	if (!img)
 		return;
 	image__learn(img, rec);
-	image__ended(img, c->images, IMAGE_EXITED, rec->time_ns);
+	end_image(c, img, IMAGE_EXITED, rec->time_ns);
 	c->options.on_event(c->options.ctx, COLLECTOR_EXIT, (pid_t)rec->pid);
 }
 
@@ -152,7 +161,7 @@ void collector__process_ended(struct collector *c, pid_t pid, int exit_status)
 	collector__drain(c);
 	img = images__running(c->images, pid);
 	if (img)
-		image__ended(img, c->images, IMAGE_EXITED, clock__mono_ns());
+		end_image(c, img, IMAGE_EXITED, clock__mono_ns());
 	if (exit_status < 0)
 		return;
 	/* The last image of the process, ended by now. */
@@ -240,10 +249,15 @@ void collector__begin(struct collector *c)
 int collector__watch(struct collector *c, pid_t pid)
 {
 	const struct image *img = images__running(c->images, pid);
-	uint32_t key = (uint32_t)pid, space = img ? img->space : LT_NO_SPACE;
+	struct lt_target target = {
+		.space = img ? img->space : LT_NO_SPACE,
+		.exec_id = img ? img->exec_id : 0,
+	};
+	uint32_t key = (uint32_t)pid;
 
-	return bpf_map__update_elem(c->bpf->maps.targets, &key, sizeof(key), &space, sizeof(space), BPF_ANY) ? -errno
-													     : 0;
+	if (bpf_map__update_elem(c->bpf->maps.targets, &key, sizeof(key), &target, sizeof(target), BPF_ANY))
+		return -errno;
+	return 0;
 }
 
 void collector__freeze(struct collector *c)

@@ -30,6 +30,7 @@ void image__learn(struct image *img, const struct lt_rec_process *rec)
 {
 	char comm[LT_COMM_SIZE + 1] = "";
 
+	img->exec_id = rec->exec_id;
 	memcpy(comm, rec->comm, LT_COMM_SIZE);
 	text__safe(img->comm, sizeof(img->comm), comm);
 	if (!img->start_time)
@@ -89,19 +90,52 @@ void image__ended(struct image *img, struct images *all, enum image_end end, uin
 	img->space = LT_NO_SPACE;
 }
 
+/*
+ * A mapping that was there in the reading before has been there since, if nothing was unloaded in between. If something
+ * was, it may have been gone, and back, with another in its place meanwhile; not so what was there before the trace,
+ * most of which cannot be unloaded.
+ */
+static void keep_since(const struct image *img, struct mappings *now, uint32_t epoch)
+{
+	struct mapping *at;
+
+	vec__each (&now->list, at) {
+		const struct mapping *old = mappings__find(&img->mappings, at->start);
+		bool same = old && old->start == at->start && old->module == at->module && old->offset == at->offset;
+
+		at->since = epoch;
+		if (same && (img->epoch == epoch || old->since == img->first_epoch))
+			at->since = old->since;
+	}
+}
+
 int image__read_mappings(struct image *img, struct images *all)
 {
 	/* Before they are read: what changes meanwhile must show. */
-	uint32_t stale = all->spaces ? spaces__stale(all->spaces, img->space) : 0;
-	int err = mappings__refresh(&img->mappings, all->modules, img->pid);
+	uint32_t stale = all->spaces ? spaces__stale(all->spaces, img->space) : 0, after;
+	uint64_t now = clock__mono_ns();
+	struct mappings fresh = {};
+	int err = mappings__refresh(&fresh, all->modules, img->pid);
 
 	img->mappings_stale = false;
-	if (err || !all->spaces)
+	img->mappings_ns = now;
+	if (err)
 		return err;
-	/* They are known all the same; the kernel side doubts its own, so that stacks are finished in user space. */
+	after = all->spaces ? spaces__stale(all->spaces, img->space) : 0;
+	if (!img->mappings.list.n)
+		img->first_epoch = after;
+	keep_since(img, &fresh, after);
+	mappings__free(&img->earlier);
+	img->earlier = img->mappings;
+	img->earlier_epoch = img->epoch;
+	img->mappings = fresh;
+	img->epoch = after == stale ? stale : NO_EPOCH;
+	if (!all->spaces)
+		return 0;
+	/* They are known all the same; the kernel side doubts its own, and asks the kernel. */
 	err = spaces__publish(all->spaces, img->space, &img->mappings, stale);
 	if (err)
-		log__info("process %d: its stacks are walked in user space: %s", img->pid, strerror(-err));
+		log__info("process %d: its mappings find no room: %s", img->pid, strerror(-err));
 	return 0;
 }
 
@@ -167,6 +201,7 @@ void images__free(struct images *all)
 
 	vec__each (&all->list, img) {
 		mappings__free(&(*img)->mappings);
+		mappings__free(&(*img)->earlier);
 		perf_map__free((*img)->jit);
 		free((*img)->exe);
 		free((*img)->cgroup);

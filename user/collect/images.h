@@ -16,6 +16,8 @@
 
 struct lt_rec_process;
 
+#define NO_EPOCH UINT32_MAX
+
 struct image {
 	pid_t pid;
 	uint32_t slot;	    /* LT_NO_SLOT until its first allocation or free */
@@ -23,12 +25,17 @@ struct image {
 	char comm[64];	    /* terminal-safe */
 	char *exe, *cgroup; /* terminal-safe; NULL unknown */
 	enum image_end end;
-	uint64_t end_ns;   /* monotonic */
-	int exit_status;   /* wait(2) status, -1 unknown */
-	int64_t rss_bytes; /* as last seen, -1 unknown */
-	struct mappings mappings;
+	uint64_t end_ns;	  /* monotonic */
+	int exit_status;	  /* wait(2) status, -1 unknown */
+	int64_t rss_bytes;	  /* as last seen, -1 unknown */
+	struct mappings mappings; /* since: epoch, no earlier than when they came to be there */
+	struct mappings earlier;  /* the reading before */
+	/* lt_space.stale while they were read: nothing was unloaded in between; NO_EPOCH: it was. */
+	uint32_t epoch, earlier_epoch, first_epoch;
 	bool mappings_stale;  /* to be read again when an address is not found in them */
+	uint64_t mappings_ns; /* monotonic time before they were read last */
 	uint32_t space;	      /* of the kernel side's copy; LT_NO_SPACE: there is none */
+	uint32_t exec_id;     /* see struct lt_target */
 	struct perf_map *jit; /* NULL until a frame needs it */
 	uint64_t jit_since_ns, jit_spent_ns;
 };

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "collect/collector_private.h"
+#include "collect/walked.h"
 #include "select/process_info.h"
 
 /* What a retired counter still holds goes to the one that has taken over. Probes add at the same time: atomically. */
@@ -127,7 +128,7 @@ static void describe_stack(struct collector *c, const struct lt_site *s, uint32_
 		c->reading.losses.stacks_lost++;
 	if (!stack->frames)
 		return;
-	out->truncated = stack__truncated(stack);
+	out->truncated = lt_stack_end__words((enum lt_stack_end)stack->end);
 	out->guessed = stack->flags & LT_STACK_GUESSED;
 	out->finished = stack->finished;
 	if (out->truncated)

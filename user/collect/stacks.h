@@ -12,7 +12,7 @@
 #include "abi.h"
 #include "collect/images.h"
 #include "collect/reading.h"
-#include "unwind.h"
+#include "unwind_abi.h"
 
 struct finisher;
 struct tables;
@@ -51,6 +51,3 @@ int stacks__add(struct stacks *s, struct images *images, uint16_t fn, const stru
 
 /* The site that a site is shown as: itself, unless its frames are those of another. */
 uint32_t stacks__primary(const struct stacks *s, uint32_t site);
-
-/* Why it is not whole, in words; NULL: it is. */
-const char *stack__truncated(const struct stack *s);

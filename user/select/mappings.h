@@ -23,6 +23,7 @@ struct mapping {
 	uint64_t start, end;   /* end exclusive */
 	uint64_t offset;       /* of start in the file */
 	struct module *module; /* NULL: executable memory without a file (JIT code) */
+	uint32_t since;	       /* the caller's, 0 after a refresh */
 };
 
 struct mappings {

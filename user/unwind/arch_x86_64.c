@@ -4,7 +4,7 @@
 #include <dwarf.h>
 #include <elf.h>
 
-#include "unwind.h"
+#include "unwind_abi.h"
 #include "unwind/arch.h"
 #include "unwind/cfi.h"
 #include "unwind/reader.h"

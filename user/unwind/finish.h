@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "unwind.h"
+#include "unwind_abi.h"
 
 struct mappings;
 struct finisher;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include "unwind.h"
+#include "unwind_abi.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -88,7 +88,7 @@ struct spaces *spaces__new(struct leaktrace_bpf *bpf, struct tables *tables, str
 	if (s->rows && s->mappings && s->spaces && !extents__init(&s->row_extents, s->n_rows) &&
 	    !extents__init(&s->mapping_extents, LT_MAX_MAPPINGS))
 		return s;
-	err__set(e, -errno, "cannot map the unwind tables: %s", strerror(errno));
+	err__set(e, -ENOMEM, "no memory for the unwind tables");
 	spaces__free(s);
 	return NULL;
 }
@@ -149,6 +149,8 @@ static bool describe_file(const struct file_table *f, struct lt_file *out)
 
 	memset(out, 0, sizeof(*out));
 	out->file = f->number;
+	if (f->err == -ENOSPC)
+		return false;
 	if (f->err || !f->table.rows.n)
 		return true;
 	if (f->first < 0 || f->segments.list.n > LT_FILE_SEGMENTS)
@@ -306,6 +308,7 @@ static void describe(const struct spaces *s, const struct mapping *at, struct lt
 	if (f->err || !f->table.rows.n) {
 		out->file = f->number;
 		out->bias = at->start - at->offset;
+		out->kind = f->err == -ENOSPC ? LT_MAPPING_FULL : LT_MAPPING_PLAIN;
 		return;
 	}
 	/* Data that was made executable is no place of the file: tables__module() could not tell it from code. */
@@ -377,6 +380,17 @@ static int replace(struct spaces *s, struct space *own, struct lt_space *space, 
 	return 0;
 }
 
+static bool has_plain(const struct space *own)
+{
+	const struct lt_mapping *at;
+
+	vec__each (&own->list, at) {
+		if (at->kind == LT_MAPPING_PLAIN && !at->file)
+			return true;
+	}
+	return false;
+}
+
 static bool is_same(const struct space *own, const lt_mapping_list *list)
 {
 	return own->list.n == list->n && !memcmp(own->list.at, list->at, list->n * sizeof(*list->at));
@@ -399,6 +413,7 @@ int spaces__publish(struct spaces *s, uint32_t id, const struct mappings *m, uin
 	else if (!err)
 		err = replace(s, own, &s->spaces[id], &list);
 	if (!err) {
+		__atomic_store_n(&s->spaces[id].has_plain, has_plain(own), __ATOMIC_RELEASE);
 		__atomic_store_n(&s->spaces[id].fresh, stale, __ATOMIC_RELEASE);
 		return 0;
 	}
@@ -411,14 +426,16 @@ int spaces__publish(struct spaces *s, uint32_t id, const struct mappings *m, uin
 uint32_t spaces__stale(const struct spaces *s, uint32_t space)
 {
 	const struct lt_space *at;
-	uint32_t stale;
+	uint32_t stale, state;
 
 	if (space >= LT_MAX_SPACES)
 		return 0;
 	at = &s->spaces[space];
 	stale = __atomic_load_n(&at->stale, __ATOMIC_ACQUIRE);
-	/* While a library is being unmapped no reading is worth anything: the loader's next notice says when. */
-	return __atomic_load_n(&at->link_state, __ATOMIC_ACQUIRE) == LT_LINK_DELETE ? stale - 1 : stale;
+	state = __atomic_load_n(&at->link_state, __ATOMIC_ACQUIRE);
+	/* What is read while the loader is at work is doubtful from the start: its next notice says when to read again.
+	 */
+	return state == LT_LINK_DELETE || (state == LT_LINK_ADD && at->has_plain) ? stale - 1 : stale;
 }
 
 void spaces__remove(struct spaces *s, uint32_t id)

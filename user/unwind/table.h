@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #include "base/vec.h"
-#include "unwind.h"
+#include "unwind_abi.h"
 
 struct module;
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@ struct known_module {
 struct tables {
 	VEC(struct known_module) modules;
 	VEC(struct file_table *) files;
+	uint64_t rows;
 };
 
 struct tables *tables__new(void)
@@ -80,6 +82,12 @@ static struct file_table *build(struct tables *t, const struct module *m)
 	f->err = segments__read(&f->segments, m);
 	if (!f->err)
 		f->err = unwind_table__build(&f->table, m, &filtered);
+	t->rows += f->table.rows.n;
+	if (t->rows > TABLES_MAX_ROWS) {
+		t->rows -= f->table.rows.n;
+		unwind_table__free(&f->table);
+		f->err = -ENOSPC;
+	}
 	if (f->err)
 		log__info("%s: no unwind table: %s", m->path, strerror(-f->err));
 	else
@@ -150,10 +158,5 @@ const struct module *tables__module(const struct tables *t, uint32_t number, uin
 
 uint64_t tables__rows(const struct tables *t)
 {
-	struct file_table *const *f;
-	uint64_t n = 0;
-
-	vec__each (&t->files, f)
-		n += (*f)->table.rows.n;
-	return n;
+	return t->rows;
 }

@@ -11,9 +11,12 @@
 struct module;
 struct tables;
 
+/* Of all files together; 64 MiB, a hundred times what a large process has. */
+#define TABLES_MAX_ROWS (8u << 20)
+
 struct file_table {
 	uint32_t number; /* from 1: identifies the file in the hashes of stacks */
-	int err;	 /* of building; the table is empty then */
+	int err;	 /* of building, the table is empty then; -ENOSPC: beyond TABLES_MAX_ROWS */
 	struct unwind_table table;
 	struct segments segments;
 	/* The owner of the rows' copy in the kernel's map (spaces): */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * unwind: the unwind tables as user space writes them and the walker reads them. Included by both sides.
+ * unwind_abi: the unwind tables as user space writes them and the walker reads them. Included by both sides.
  *
  *	spaces[slot's space] ──► mappings[first .. first + n)        by start address, each up to the start of the next
  *	                              │ file with a table
@@ -124,7 +124,7 @@ struct lt_file {
 
 /*
  * The mappings of one address space. User space writes new ones elsewhere and then changes `range`; the walker reads
- * `stale` first. A walk that ends with another generation than it began with is not trusted.
+ * `stale` first. While fresh differs from stale they are in doubt, and the kernel is asked for each frame.
  */
 struct lt_space {
 	u64 range;	/* first mapping, and (from bit 32 on) their number: one word, so that both change at once */
@@ -132,13 +132,15 @@ struct lt_space {
 	u32 fresh;	/* `stale` as it was before the mappings behind `range` were read */
 	u32 stale; /* the kernel side counts here what may have made them wrong: a library is about to be unmapped */
 	u32 link_state; /* of the loader's last notice, enum lt_link_state */
+	u32 has_plain;	/* executable memory without a file is among them: a library may come to lie where some was */
+	u32 pad;
 };
 
 /* r_state of <link.h>. */
 enum lt_link_state { LT_LINK_CONSISTENT = 0, LT_LINK_ADD = 1, LT_LINK_DELETE = 2, LT_LINK_UNKNOWN = 3 };
 
 #define LT_MAX_SPACES	1024
-#define LT_MAX_MAPPINGS (1u << 14)
+#define LT_MAX_MAPPINGS (1u << 15)
 
 /* How a walk ended. Each has a counter, from LT_CNT_ENDS on; WHOLE is not counted. */
 enum lt_stack_end {
@@ -160,4 +162,4 @@ LT_ASSERT_SIZE(struct lt_row, 8);
 LT_ASSERT_SIZE(struct lt_mapping, 32);
 LT_ASSERT_SIZE(struct lt_file_key, 16);
 LT_ASSERT_SIZE(struct lt_file, 16 + 24 * LT_FILE_SEGMENTS);
-LT_ASSERT_SIZE(struct lt_space, 24);
+LT_ASSERT_SIZE(struct lt_space, 32);
