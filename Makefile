@@ -26,9 +26,10 @@ ifneq ($(filter default undefined,$(origin AR)),)
 AR = ar
 endif
 CLANG ?= clang
-# Ubuntu's bpftool refuses to start when no package matches the running kernel; any of the installed ones will do here.
-BPFTOOL ?= $(shell bpftool version >/dev/null 2>&1 && echo bpftool || \
-	ls -d /usr/sbin/bpftool /usr/lib/linux-tools/*/bpftool 2>/dev/null | tail -n 1)
+# The first that runs. Ubuntu's bpftool refuses to when no package matches the running kernel, and then any of the
+# installed ones will do here.
+BPFTOOLS = bpftool /usr/sbin/bpftool $(wildcard /usr/lib/linux-tools/*/bpftool)
+BPFTOOL ?= $(shell for tool in $(BPFTOOLS); do $$tool version >/dev/null 2>&1 && echo $$tool && break; done)
 PYTHON ?= /usr/bin/python3
 
 CFLAGS ?= -O2 -g
@@ -267,7 +268,8 @@ tests-build:
 
 programs: all $(UNIT) $(VICTIMS) $(STACKS) $(BUILD)/golden fuzz-programs
 
-run_tests = FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) $(1); status=$$?; $(give_back); exit $$status
+run_tests = BPFTOOL='$(BPFTOOL)' FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) \
+	$(1); status=$$?; $(give_back); exit $$status
 
 ##   test         lint, unit, fuzz and end-to-end tests (as root; installs what they need)
 test: test-deps
@@ -293,7 +295,7 @@ fuzz: fuzz-programs
 
 ##   lint         style, layering, sizes, documents that must agree
 lint:
-	@$(PYTHON) tests/lint/lint.py --build $(BUILD)
+	@BPFTOOL='$(BPFTOOL)' $(PYTHON) tests/lint/lint.py --build $(BUILD)
 
 ##   bench        what tracing costs
 bench: all

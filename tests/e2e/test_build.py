@@ -255,6 +255,15 @@ def test_deps_says_which_package_no_archive_has(tools):
     assert "no package named no-such|neither" in done.stderr
 
 
+def test_bpftool_that_runs_is_chosen(copy, tools):
+    """Ubuntu's is a script that refuses where no package matches the running kernel; the real ones lie elsewhere."""
+    for name, script in (("wrapper", "echo WARNING; exit 2"), ("real", "exit 0"), ("another", "exit 0")):
+        tools(name, script)
+    done = run(["env", "-u", "BPFTOOL", "make", "--eval", "show:; @echo $(BPFTOOL)",
+                "BPFTOOLS=missing-tool wrapper real another", "show"], copy.root, **tools.env)
+    assert done.stdout == "real\n"
+
+
 def test_run_needs_root(copy, tools):
     tools("id", "echo 1000")
     done = run(["make", "run"], copy.root, check=False, **tools.env)

@@ -46,7 +46,7 @@ def held_programs():
 
 
 def bpf_programs():
-    output = subprocess.run(["bpftool", "prog", "list", "--json"], capture_output=True, check=True, timeout=30).stdout
+    output = subprocess.run([os.environ.get("BPFTOOL") or "bpftool", "prog", "list", "--json"], capture_output=True, check=True, timeout=30).stdout
     return {program["id"]: program.get("name", "?") for program in json.loads(output)}
 
 

@@ -47,7 +47,7 @@ class Btf:
     """The types of one BTF file, found by name."""
 
     def __init__(self, path):
-        types = json.loads(run(["bpftool", "btf", "dump", "-j", "file", path, "format", "raw"]))["types"]
+        types = json.loads(run([os.environ.get("BPFTOOL") or "bpftool", "btf", "dump", "-j", "file", path, "format", "raw"]))["types"]
         self.types = {t["id"]: t for t in types}
         self.records = {}
         self.enumerators = {}
