@@ -164,7 +164,8 @@ static void glibc(void **state)
 		assert_null(find_fn(&p, "memalign"));
 	assert_string_equal(p.fns.at[0].fn->name, "free");
 	n = check_calls(&p);
-	assert_true(n.internal >= 5 && n.through_plt >= 100);
+	/* So that the check has seen what it is for. glibc 2.36 has more of both, 2.39 has 4 of the first. */
+	assert_true(n.internal >= 3 && n.through_plt >= 100);
 	plan__free(&p);
 	close_module(&m);
 }
