@@ -94,16 +94,18 @@ __noinline int walk_ask(struct task_state *ts, u64 pc)
 	struct lt_file *file;
 	struct walk *w;
 	bool known;
+	long err;
 
 	if (!ts)
 		return LT_END_UNMAPPED;
 	w = &ts->walk;
 	w->asked = 1;
-	/* Also when its lock is taken. */
-	if (bpf_find_vma(bpf_get_current_task_btf(), pc, look_at_vma, &vma, 0))
-		return LT_END_UNMAPPED;
-	if (!vma.executable)
+	err = bpf_find_vma(bpf_get_current_task_btf(), pc, look_at_vma, &vma, 0);
+	if (err == -2 /* ENOENT */ || (!err && !vma.executable))
 		return LT_END_IMPLAUSIBLE;
+	/* Somebody changes the mappings just now: the lock is taken. */
+	if (err)
+		return LT_END_UNMAPPED;
 	if (!vma.file.inode) {
 		m = find_mapping(w, pc);
 		if (m && m->kind == LT_MAPPING_VDSO)
