@@ -141,6 +141,7 @@ enum lt_counter {
 	LT_CNT_TASKS_UNTRACKED = 9,
 	LT_CNT_PROCESSES_UNTRACKED = 10,
 	LT_CNT_EVENTS_DROPPED = 11,
+	LT_CNT_RETURNS_OMITTED = 12,
 	LT_CNT_ENDS = 16, /* + enum lt_stack_end */
 	LT_CNT_MAX = 32,
 };

@@ -85,13 +85,13 @@ static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 
 	event(LT_EVENT_GONE, id, ptr, tracked ? block.size : LT_NO_SIZE);
 }
 
-/* A call whose return must not be watched: what it returns is lost, what it releases is (most likely) gone. */
-static __always_inline void abandon(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr)
+/* A call whose return is not watched: what it returns is lost, what it releases is (most likely) gone. */
+static __always_inline void abandon(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr, u32 loss)
 {
 	struct lt_block old;
 	bool tracked;
 
-	count(LT_CNT_RETURNS_UNSAFE, 1);
+	count(loss, 1);
 	if (fn->op != LT_OP_REALLOC || !ptr)
 		return;
 	tracked = !block_take(ts->slot, ptr, &old);
@@ -118,7 +118,11 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 			return RETURN_UNWANTED;
 	}
 	if (return_would_kill(sp)) {
-		abandon(ts, fn, id, ptr);
+		abandon(ts, fn, id, ptr, LT_CNT_RETURNS_UNSAFE);
+		return RETURN_UNWANTED;
+	}
+	if (return_would_be_omitted()) {
+		abandon(ts, fn, id, ptr, LT_CNT_RETURNS_OMITTED);
 		return RETURN_UNWANTED;
 	}
 	p = pending_push(ts);

@@ -214,6 +214,7 @@ struct map_spaces {
 
 struct map_files {
 	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, LT_MAX_FILES);
 	__type(key, struct lt_file_key);
 	__type(value, struct lt_file);

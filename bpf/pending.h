@@ -41,13 +41,24 @@ static __noinline bool return_would_kill(u64 sp)
 	if (!size || sp - base > size)
 		return false;
 	ri = BPF_CORE_READ(task, utask, return_instances);
-	for (i = 0; i < 64 && ri; i++) {
+	for (i = 0; i < MAX_URETPROBE_DEPTH && ri; i++) {
 		stack = BPF_CORE_READ(ri, stack);
 		if (stack < base)
 			return true;
 		ri = BPF_CORE_READ(ri, next);
 	}
 	return false;
+}
+
+/*
+ * Return probes of all tracers together that wait in one thread. The kernel makes no more of them, without a word to
+ * the probe at the entry (prepare_uretprobe()).
+ */
+static __always_inline bool return_would_be_omitted(void)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	return BPF_CORE_READ(task, utask, depth) >= MAX_URETPROBE_DEPTH;
 }
 
 /* Does the call come from inside the allocator that fn belongs to? ip is the address of the probed instruction. */

@@ -17,6 +17,8 @@
 #define MAPPING_STEPS 16 /* halvings of LT_MAX_MAPPINGS */
 #define ROW_STEPS     24 /* and of the rows of one file */
 
+#define MAX_URETPROBE_DEPTH 64 /* include/linux/uprobes.h; so many return probes wait in a thread at most */
+
 #define RULE_GUESS lt_rule_pack(LT_RULE_GUESS, 2, 2)
 
 static __always_inline u64 mix64(u64 h, u64 v)
@@ -181,7 +183,7 @@ __noinline u64 original_return(u64 at, u64 word)
 	struct return_instance *ri = BPF_CORE_READ(task, utask, return_instances);
 	int i;
 
-	for (i = 0; i < 64 && ri; i++) { /* MAX_URETPROBE_DEPTH */
+	for (i = 0; i < MAX_URETPROBE_DEPTH && ri; i++) {
 		if (BPF_CORE_READ(ri, stack) == at)
 			return BPF_CORE_READ(ri, orig_ret_vaddr);
 		ri = BPF_CORE_READ(ri, next);
@@ -218,6 +220,12 @@ __noinline int walk_step(struct task_state *ts)
 	w = &ts->walk;
 	pc = w->ip - (w->after_call & 1);
 	end = walk_rule(ts, w, pc);
+	/* Code that begins here: no call has returned to it, it was entered by a return, as coroutines and JIT code
+	 * are. */
+	if (end && pc != w->ip && !walk_lookup(ts, w->ip)) {
+		end = 0;
+		pc = w->ip;
+	}
 	if (end) {
 		/* No code, or a guess, which may be any word: it must not make a site of its own. */
 		if ((w->guessed || end == LT_END_IMPLAUSIBLE) && ts->stack.n)
@@ -230,7 +238,7 @@ __noinline int walk_step(struct task_state *ts)
 	w->hash = mix64(w->hash, w->place);
 	last = ts->stack.n - 1;
 	if (last < LT_MAX_FRAMES)
-		ts->stack.frames[last].place = w->place + (w->after_call & 1);
+		ts->stack.frames[last].place = w->place + (w->ip - pc);
 	if (!(w->after_call & 1) && w->rule & LT_RULE_INEXACT) {
 		ts->stack.end = LT_END_SIGNAL;
 		return 1;

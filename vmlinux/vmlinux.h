@@ -167,6 +167,7 @@ struct return_instance {
 
 struct uprobe_task {
 	struct return_instance *return_instances;
+	unsigned int depth; /* how many of them */
 };
 
 /* cs and ss became 16 bits wide, inside unions, in 6.9; libbpf narrows the load. */

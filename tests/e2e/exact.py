@@ -3,7 +3,7 @@
 
 # Losses that make a number wrong; the others only blur where or when.
 FALSIFYING = ("blocks_not_tracked", "bytes_not_tracked", "records_dropped", "probe_misses", "returns_unmatched", "returns_unsafe",
-              "frees_missed", "reads_failed", "tasks_untracked", "processes_untracked")
+              "returns_omitted", "frees_missed", "reads_failed", "tasks_untracked", "processes_untracked")
 
 
 def process_of(document, pid):

@@ -227,19 +227,19 @@ class Run:
         assert self.golden.wait() == 0, self.golden
         return json.loads(done[1])
 
-    def document(self):
-        assert self.trace.wait() == 0, self.trace
+    def document(self, status=0):
+        assert self.trace.wait() == status, self.trace
         with open(self.lab.tmp / "report.json", encoding="utf-8") as file:
             return json.load(file)
 
     def stacks(self, by_place=False):
         return read_golden(self.path, by_place)
 
-    def observe(self, *options, seconds=WORK_SECONDS):
+    def observe(self, *options, seconds=WORK_SECONDS, status=0):
         """Trace all of it. Returns golden's counts and leaktrace's report."""
         self.trace_it(*options)
         self.go()
-        return self.finish(seconds), self.document()
+        return self.finish(seconds), self.document(status)
 
     def compare(self, document, sampled=False, late=False):
         return compare(self.stacks(), read_leaktrace(document, self.pid), self.functions, sampled, late)

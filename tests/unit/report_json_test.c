@@ -165,9 +165,11 @@ static void test_losses(void **state)
 		counters[i] = i + 1;
 	doc = report(&f);
 	losses = json_object_get(doc, "losses");
-	check_keys(losses, "blocks_not_tracked bytes_not_tracked sites_merged records_dropped stacks_truncated "
-			   "stacks_lost probe_misses returns_unmatched returns_unsafe frees_missed floors_missed "
-			   "reads_failed leaders_gone tasks_untracked processes_untracked events_dropped");
+	check_keys(
+		losses,
+		"blocks_not_tracked bytes_not_tracked sites_merged records_dropped stacks_truncated "
+		"stacks_lost probe_misses returns_unmatched returns_unsafe returns_omitted frees_missed floors_missed "
+		"reads_failed leaders_gone tasks_untracked processes_untracked events_dropped");
 	for (unsigned int i = 0; i < n_loss_kinds; i++)
 		check_integer(losses, loss_kinds[i].name, (json_int_t)loss_kind__count(&loss_kinds[i], &f.snap.losses));
 	check_integer(losses, "blocks_not_tracked", 1);

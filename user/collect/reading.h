@@ -21,6 +21,7 @@ struct losses {
 	uint64_t probe_misses;	      /* hits at which the kernel did not run our program */
 	uint64_t returns_unmatched;   /* calls whose entry had been overwritten (more than 4 nested) */
 	uint64_t returns_unsafe;      /* calls let go because watching their return could have killed the target */
+	uint64_t returns_omitted;     /* calls whose return the kernel does not watch: 64 are watched in a thread */
 	uint64_t frees_missed;	      /* an address was handed out while its old block was still live */
 	uint64_t floors_missed;	      /* floor updates given up under contention: that floor may be too high */
 	uint64_t reads_failed;	      /* target memory that could not be read (posix_memalign's result, a stack slot) */

@@ -261,6 +261,7 @@ static void read_losses(struct collector *c, struct losses *l)
 	l->records_dropped = n[LT_CNT_RECORDS_DROPPED] + c->records_bad;
 	l->returns_unmatched = n[LT_CNT_RETURNS_UNMATCHED];
 	l->returns_unsafe = n[LT_CNT_RETURNS_UNSAFE];
+	l->returns_omitted = n[LT_CNT_RETURNS_OMITTED];
 	l->frees_missed = n[LT_CNT_FREES_MISSED];
 	l->floors_missed = n[LT_CNT_FLOORS_MISSED];
 	l->reads_failed = n[LT_CNT_READS_FAILED];

@@ -233,7 +233,7 @@ static bool is_sigreturn(const struct module *module, uint64_t offset)
 static enum lt_stack_end step(struct walk *w)
 {
 	uint64_t pc = w->regs[ARCH_PC], look = pc - !w->exact, address;
-	const struct mapping *at = mappings__find(w->m, look);
+	const struct mapping *before = mappings__find(w->m, look), *at = before ? before : mappings__find(w->m, pc);
 	enum cfi_found found = CFI_GAP;
 	enum lt_stack_end end;
 	struct cfi_file *file;
@@ -241,6 +241,8 @@ static enum lt_stack_end step(struct walk *w)
 
 	if (!at)
 		return LT_END_UNMAPPED;
+	if (!before)
+		look = pc;
 	if (!at->module || at->module->fd < 0)
 		return step_by_guess(w);
 	file = cfi_files__get(&w->f->files, at->module);
