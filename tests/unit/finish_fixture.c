@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <dlfcn.h>
 #include <pthread.h>
+#include <unwind.h>
 
 #include "finish_fixture.h"
 
 struct moment moment;
-
-/* As in GCC's unwind.h, whose name is that of a header of ours here. 0 is _URC_NO_REASON. */
-struct _Unwind_Context;
-extern int _Unwind_Backtrace(int (*each)(struct _Unwind_Context *, void *), void *arg);
-extern uintptr_t _Unwind_GetIPInfo(struct _Unwind_Context *, int *exact);
 
 /* A jump leaves the stack as it is, so the C function gets what probe() got: a return address on top. */
 __asm__(".text\n"
@@ -52,17 +48,17 @@ static uint64_t stack_end(void)
 	return (uint64_t)at + size;
 }
 
-static int add_frame(struct _Unwind_Context *c, void *skip)
+static _Unwind_Reason_Code add_frame(struct _Unwind_Context *c, void *skip)
 {
 	int exact = 0;
 	uint64_t pc = _Unwind_GetIPInfo(c, &exact);
 
 	/* The first is that of probe_taken(). */
 	if ((*(int *)skip)++ == 0 || !pc || moment.n == MAX_PCS)
-		return 0;
+		return _URC_NO_REASON;
 	moment.pcs[moment.n] = pc;
 	moment.interrupted[moment.n++] = exact;
-	return 0;
+	return _URC_NO_REASON;
 }
 
 void probe_taken(void);

@@ -7,17 +7,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unwind.h>
 
 #include <cmocka.h>
 
 #include "recorded_stack.h"
-
-/* The compiler's <unwind.h> (Itanium C++ ABI, 1.5), whose name is that of our own header. */
-enum unwind_reason { GO_ON = 0, END_OF_STACK = 5 };
-struct _Unwind_Context;
-enum unwind_reason _Unwind_Backtrace(enum unwind_reason (*each)(struct _Unwind_Context *, void *), void *arg);
-uintptr_t _Unwind_GetIPInfo(struct _Unwind_Context *ctx, int *before);
-uintptr_t _Unwind_GetCFA(struct _Unwind_Context *ctx);
 
 struct recorded_stack recorded;
 
@@ -32,7 +26,7 @@ asm(".text\n"
     "	jmp recorded_stack__record\n"
     ".size recorded_stack__here, . - recorded_stack__here\n");
 
-static enum unwind_reason add_frame(struct _Unwind_Context *ctx, void *first)
+static _Unwind_Reason_Code add_frame(struct _Unwind_Context *ctx, void *first)
 {
 	int before = 0;
 	uint64_t pc = _Unwind_GetIPInfo(ctx, &before), sp = _Unwind_GetCFA(ctx);
@@ -40,14 +34,14 @@ static enum unwind_reason add_frame(struct _Unwind_Context *ctx, void *first)
 	/* The first one is in the recording function itself. */
 	if (*(bool *)first) {
 		*(bool *)first = false;
-		return GO_ON;
+		return _URC_NO_REASON;
 	}
 	if (!pc || recorded.n == RECORDED_FRAMES)
-		return END_OF_STACK;
+		return _URC_END_OF_STACK;
 	recorded.frames[recorded.n].pc = pc;
 	recorded.frames[recorded.n].sp = sp;
 	recorded.frames[recorded.n++].interrupted = before;
-	return GO_ON;
+	return _URC_NO_REASON;
 }
 
 /* Word by word: what lies between variables must not be read by memcpy(), says the sanitizer. */
