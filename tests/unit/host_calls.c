@@ -40,14 +40,18 @@ static u64 vaddr_of(enum host_fn fn)
 
 static void add_space(void)
 {
+	const struct lt_target target = {.space = 0};
 	struct lt_mapping *m = host__array(&mappings);
-	u32 space = 0, i, pid;
+	struct lt_row *row = host__array(&rows);
+	u32 i, pid;
 
-	m[0].kind = LT_MAPPING_PLAIN;
-	*host__space(space) = (struct lt_space){.range = 1ull << 32, .generation = 1};
+	/* Of no file, so that a place is the whole pc. */
+	m[0] = (struct lt_mapping){.n = 1, .kind = LT_MAPPING_TABLE};
+	row[0].rule = lt_rule_pack(LT_RULE_END, 0, 0);
+	*host__space(target.space) = (struct lt_space){.range = 1ull << 32, .generation = 1};
 	for (i = 0; i < HOST_THREADS; i++) {
 		pid = 1000 + i;
-		assert_int_equal(bpf_map_update_elem(&targets, &pid, &space, BPF_NOEXIST), 0);
+		assert_int_equal(bpf_map_update_elem(&targets, &pid, &target, BPF_NOEXIST), 0);
 	}
 }
 

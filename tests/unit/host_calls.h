@@ -29,8 +29,8 @@ enum host_path { HOST_SESSION, HOST_TWO, HOST_SESSION_FP, HOST_TWO_FP };
 extern enum host_path host_path;
 
 /*
- * host__start() with the functions above, whose own calls are internal. All processes have the address space 0, of
- * memory without unwind information, where with a frame pointer of zero each call has one caller, the last.
+ * host__start() with the functions above, whose own calls are internal. All processes have the address space 0, where
+ * all memory is code that is called by nobody: each call has one caller, the last.
  */
 void host__start_calls(u32 max_blocks, u32 max_sites);
 

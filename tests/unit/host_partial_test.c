@@ -53,25 +53,30 @@ static void registers(void **how)
 	assert_int_equal(p->stack.frames[1].pc, RET);
 	assert_memory_equal(p->regs, in_order, sizeof(in_order));
 	assert_int_equal(p->regs[16], IP);
-	assert_int_equal(p->n_bytes, 0);
+	assert_int_equal(p->n_near, 0);
+	assert_int_equal(p->n_far, 0);
 	assert_int_equal(p->n_replaced, 0);
 }
 
-/* Up to the end of its page, then whole pages, as far as they can be read and there is room. */
+#define NEAR_PAGES (LT_PARTIAL_NEAR - PAGE) /* behind the one that the stack pointer is in */
+#define FAR_PAGES  (LT_PARTIAL_FAR - PAGE)
+
+/* Up to the end of its page, then whole pages, as far as they can be read and there is room; then the other part. */
 static void bytes_of_the_stack(void **how)
 {
 	static const struct {
-		u32 at, there, copied; /* in a page */
+		u32 at, there, near, far; /* at: in a page */
 	} cases[] = {
-		{0, PAGE - 8, 0},
-		{0, PAGE, PAGE},
-		{0, 3 * PAGE + 8, 3 * PAGE},
-		{0, 16 * PAGE, LT_PARTIAL_BYTES - PAGE},
-		{PAGE - 8, 8, 8},
-		{PAGE - 8, PAGE + 7, 8},
-		{PAGE - 8, PAGE + 8, PAGE + 8},
-		{0x230, PAGE - 0x230 + PAGE, PAGE - 0x230 + PAGE},
-		{8, 16 * PAGE, PAGE - 8 + LT_PARTIAL_BYTES - PAGE},
+		{0, PAGE - 8, 0, 0},
+		{0, PAGE, PAGE, 0},
+		{0, 3 * PAGE + 8, PAGE, 2 * PAGE},
+		{0, 16 * PAGE, NEAR_PAGES, FAR_PAGES},
+		{PAGE - 8, 8, 8, 0},
+		{PAGE - 8, PAGE + 7, 8, 0},
+		{PAGE - 8, PAGE + 8, PAGE + 8, 0},
+		{0x230, PAGE - 0x230 + PAGE, PAGE - 0x230 + PAGE, 0},
+		{0x230, PAGE - 0x230 + 2 * PAGE, PAGE - 0x230 + PAGE, PAGE},
+		{8, 16 * PAGE, PAGE - 8 + NEAR_PAGES, FAR_PAGES},
 	};
 	const struct lt_rec_partial *p = &host.last_partial;
 	unsigned int i;
@@ -85,9 +90,51 @@ static void bytes_of_the_stack(void **how)
 		host__forget_memory();
 		remember(sp, cases[i].there);
 		host__enter(FN_MALLOC, &regs);
-		assert_int_equal(p->n_bytes, cases[i].copied);
-		assert_memory_equal(p->bytes, memory, p->n_bytes);
+		assert_int_equal(p->n_near, cases[i].near);
+		assert_memory_equal(p->near, memory, p->n_near);
+		assert_int_equal(p->n_far, cases[i].far);
+		if (p->n_near)
+			assert_int_equal(p->far_sp, sp + p->n_near);
+		assert_memory_equal(p->far, memory + p->n_near, p->n_far);
 		host.current->task.self_exec_id++; /* so that it is a new site */
+	}
+}
+
+/* One frame of this size, then one whose rule user space has to find. */
+static void a_frame_of(u32 words)
+{
+	const struct lt_row table[] = {{0, lt_rule_pack(LT_RULE_SP, 0, words)}, {0x100, LT_RULE_NONE}};
+
+	scene__start();
+	scene__add_table(1, RET - 0x34, RET + 0x1000, table, 2);
+	scene__publish();
+}
+
+/* Frames in between were walked, so their words are not needed. */
+static void from_where_the_walk_stopped(void **how)
+{
+	static const u32 words[] = {1, 100, 1023, 1024, 1500, 3000};
+	const struct lt_rec_partial *p = &host.last_partial;
+	struct pt_regs regs = {.ip = IP, .sp = SP};
+	unsigned int i;
+
+	(void)how;
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		u64 stopped = SP + 8 + 8ull * words[i];
+
+		a_frame_of(words[i]);
+		remember(SP, sizeof(memory));
+		host__poke(stopped - 8, RET + 0x100);
+		host__space(0)->stale = host__space(0)->fresh = 40 + i;
+		host__enter(FN_MALLOC, &regs);
+		assert_int_equal(host.n_partials, i + 1);
+		assert_int_equal(p->stack.end, LT_END_NO_RULE);
+		assert_int_equal(p->stack.n, 3);
+		assert_int_equal(p->stale, 40 + i);
+		assert_int_equal(p->n_near, NEAR_PAGES);
+		assert_int_equal(p->far_sp, stopped - SP < NEAR_PAGES ? SP + NEAR_PAGES : stopped);
+		assert_int_equal(p->n_far, (-p->far_sp & (PAGE - 1)) + FAR_PAGES);
+		assert_memory_equal(p->far + 8, memory + (p->far_sp - SP) + 8, p->n_far - 8);
 	}
 }
 
@@ -139,6 +186,37 @@ static void sites_of_unfinished_stacks(void **how)
 	assert_int_equal(host.last_stack_size, offsetof(struct lt_rec_stack, frames) + 2 * 16);
 }
 
+static u32 calls_with(u64 at, u64 word)
+{
+	host__poke(at, word);
+	host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xa000 + 0x100 * host__n_blocks());
+	return state.next_site;
+}
+
+/* By words beyond that may be return addresses, and by no others; by notices of the loader in between. */
+static void callers_of_unfinished_stacks(void **how)
+{
+	u64 at = SP + 8 + 0x80, last = SP + 8 + 511 * 8;
+	const struct lt_row table[] = {{0, LT_RULE_NONE}};
+	u32 i;
+
+	(void)how;
+	scene__start();
+	scene__add_table(1, RET - 0x34, RET + 0x1000, table, 1);
+	scene__publish();
+	for (i = 0; i < 520; i++)
+		host__poke(SP + 8 + 8 * i, 0x1234);
+	assert_int_equal(calls_with(at, 0x1234), 1);
+	assert_int_equal(calls_with(at, RET + 0x1000), 1);
+	assert_int_equal(calls_with(at, RET + 0x500), 2);
+	assert_int_equal(calls_with(at, RET + 0x501), 3);
+	assert_int_equal(calls_with(at, RET + 0x500), 3);
+	assert_int_equal(calls_with(last, RET + 0x502), 4);
+	assert_int_equal(calls_with(last + 8, RET + 0x503), 4);
+	host__space(0)->stale = host__space(0)->fresh = 1;
+	assert_int_equal(calls_with(at, RET + 0x500), 5);
+}
+
 static void a_full_ring(void **how)
 {
 	(void)how;
@@ -179,9 +257,14 @@ static void what_cannot_be_finished(void **how)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		HOST_TEST(registers),	   HOST_TEST(bytes_of_the_stack),
-		HOST_TEST(replaced_words), HOST_TEST(sites_of_unfinished_stacks),
-		HOST_TEST(a_full_ring),	   HOST_TEST(what_cannot_be_finished),
+		HOST_TEST(registers),
+		HOST_TEST(bytes_of_the_stack),
+		HOST_TEST(from_where_the_walk_stopped),
+		HOST_TEST(replaced_words),
+		HOST_TEST(sites_of_unfinished_stacks),
+		HOST_TEST(callers_of_unfinished_stacks),
+		HOST_TEST(a_full_ring),
+		HOST_TEST(what_cannot_be_finished),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

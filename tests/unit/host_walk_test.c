@@ -298,7 +298,7 @@ static void guesses_that_are_refused(void **how)
 		u64 fp;
 		unsigned int end;
 	} cases[] = {
-		{0, LT_END_WHOLE}, /* the ABI's mark of the outermost frame */
+		{0, LT_END_IMPLAUSIBLE}, /* no more than a common value of a register */
 		{SP + 8 + 4, LT_END_IMPLAUSIBLE},
 		{SP, LT_END_IMPLAUSIBLE},
 		{1, LT_END_IMPLAUSIBLE},
@@ -318,6 +318,40 @@ static void guesses_that_are_refused(void **how)
 		assert_end(2, cases[i].end);
 		assert_int_equal(host.current->state.stack.flags, LT_STACK_GUESSED);
 	}
+}
+
+/* The ABI's mark of the outermost frame, where a chain of frame pointers has led to it. */
+static void a_chain_that_ends(void **how)
+{
+	u64 fp = SP + 0x400;
+
+	(void)how;
+	scene__start();
+	tables_for(lt_rule_pack(LT_RULE_GUESS, 0, 0));
+	host__poke(fp, 0);
+	host__poke(fp + 8, CODE + RETURN + 1);
+	walks(fp);
+	assert_end(3, LT_END_WHOLE);
+	assert_int_equal(scene__frame(2)->place, lt_place(1, RETURN + 1));
+	assert_int_equal(host.current->state.stack.flags, LT_STACK_GUESSED);
+}
+
+/* A frame that was found by a rule breaks it. */
+static void no_chain_through_a_rule(void **how)
+{
+	const struct lt_row table[] = {{TRIED, lt_rule_pack(LT_RULE_GUESS, 0, 0)},
+				       {OUTER, lt_rule_pack(LT_RULE_SP, 0, 2)}};
+	u64 fp = SP + 0x400;
+
+	(void)how;
+	scene__start();
+	scene__add_table(1, CODE, CODE + 0x10000, table, 2);
+	scene__publish();
+	host__poke(fp, 0);
+	host__poke(fp + 8, OUTER_IP);
+	host__poke(fp + 24, CODE + RETURN);
+	walks(fp);
+	assert_end(4, LT_END_IMPLAUSIBLE);
 }
 
 /* What a guess leads to may be any word: no frame, and no part of the hash. */
@@ -376,6 +410,8 @@ int main(void)
 		HOST_TEST_ONCE(an_unreadable_signal_frame),
 		HOST_TEST_ONCE(a_guess_that_holds),
 		HOST_TEST_ONCE(guesses_that_are_refused),
+		HOST_TEST_ONCE(a_chain_that_ends),
+		HOST_TEST_ONCE(no_chain_through_a_rule),
 		HOST_TEST_ONCE(a_guess_into_nothing),
 		HOST_TEST_ONCE(a_rule_into_nothing),
 	};

@@ -13,6 +13,11 @@
 #define __noinline	  __attribute__((noinline, unused))
 #define barrier_var(var)  asm volatile("" : "+r"(var))
 
+/* libbpf has functions of these names for user space, which tests of that call. */
+#define bpf_map_lookup_elem host__map_lookup_elem
+#define bpf_map_update_elem host__map_update_elem
+#define bpf_map_delete_elem host__map_delete_elem
+
 void *bpf_map_lookup_elem(void *map, const void *key);
 long bpf_map_update_elem(void *map, const void *key, const void *value, u64 flags);
 long bpf_map_delete_elem(void *map, const void *key);
