@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "collect/stacks.h"
+#include "collect/walked.h"
 #include "unwind/tables.h"
 
 #define SITES 3000
@@ -97,7 +98,6 @@ static void frames_in_files(void **state)
 	assert_int_equal(s->end, LT_END_UNREADABLE);
 	assert_int_equal(s->flags, LT_STACK_GUESSED);
 	assert_false(s->finished);
-	assert_non_null(stack__truncated(s));
 	assert_ptr_equal(s->frames[1].module, at->module);
 	assert_int_equal(s->frames[1].offset, here(4) - at->start + at->offset);
 	assert_null(s->frames[2].module);
@@ -233,7 +233,7 @@ static void a_stack_that_cannot_be_finished(void **state)
 	p.stack.type = LT_REC_PARTIAL;
 	p.stack.end = LT_END_NO_RULE;
 	p.regs[16] = here(0);
-	p.n_bytes = UINT32_MAX;
+	p.n_near = p.n_far = UINT32_MAX;
 	p.n_replaced = UINT32_MAX;
 	assert_int_equal(stacks__add(&w->stacks, &w->images, FN, &p.stack, sizeof(p)), 0);
 	assert_int_equal(w->stacks.by_site[0].n, 6);
@@ -261,16 +261,12 @@ static void a_doubtful_stack(void **state)
 
 static void why_it_is_not_whole(void **state)
 {
-	struct stack s = {};
 	unsigned int end;
 
 	(void)state;
-	assert_null(stack__truncated(&s));
-	for (end = 1; end < LT_END_MAX + 3; end++) {
-		s.end = (uint8_t)end;
-		assert_non_null(stack__truncated(&s));
-		assert_true(strlen(stack__truncated(&s)) > 10);
-	}
+	assert_null(lt_stack_end__words(LT_END_WHOLE));
+	for (end = 1; end < LT_END_MAX + 3; end++)
+		assert_true(strlen(lt_stack_end__words((enum lt_stack_end)end)) > 10);
 }
 
 static uint32_t pick(uint32_t n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * spaces: the unwind tables and mappings as the kernel side reads them (bpf/unwind.h), through mapped memory.
+ * spaces: the unwind tables and mappings as the kernel side reads them (bpf/unwind_abi.h), through mapped memory.
  *
  * What is no longer valid is replaced, never changed in place, and rests a second before its room is used again: a
  * thread may be in the middle of a walk.
