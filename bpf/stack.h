@@ -208,6 +208,8 @@ static __always_inline u64 print_callers(struct task_state *ts, u64 hash)
 static __always_inline u64 hash_unfinished(struct task_state *ts, u64 hash, u64 sp)
 {
 	hash = mix64(hash, sp);
+	/* Which may be all there is, if mappings were in doubt. */
+	hash = mix64(hash, ts->stack.frames[1].pc);
 	hash = mix64(hash, ts->walk.stale);
 	return print_callers(ts, hash);
 }

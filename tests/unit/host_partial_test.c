@@ -186,6 +186,30 @@ static void sites_of_unfinished_stacks(void **how)
 	assert_int_equal(host.last_stack_size, offsetof(struct lt_rec_stack, frames) + 2 * 16);
 }
 
+/* One function allocates in two places, with the same stack pointer. */
+static void calls_in_one_function(void)
+{
+	static const u64 returns[] = {RET, RET + 0x10, RET, RET + 0x10};
+	u32 before = state.next_site, i;
+
+	for (i = 0; i < 4; i++)
+		host__calls(FN_MALLOC, SP, returns[i], ARGS(10), 0xa000 + 0x100 * i);
+	assert_int_equal(host.last_partial.stack.end, LT_END_STALE);
+	assert_int_equal(host.last_partial.stack.n, 2);
+	assert_int_equal(state.next_site - before, 2);
+}
+
+static void callers_of_stacks_that_were_not_walked(void **how)
+{
+	(void)how;
+	host__space(0)->stale++;
+	calls_in_one_function();
+	host__forget_space();
+	host__run(1);
+	calls_in_one_function();
+	assert_int_equal(host__slot(1)->space, LT_NO_SPACE);
+}
+
 static u32 calls_with(u64 at, u64 word)
 {
 	host__poke(at, word);
@@ -262,6 +286,7 @@ int main(void)
 		HOST_TEST(from_where_the_walk_stopped),
 		HOST_TEST(replaced_words),
 		HOST_TEST(sites_of_unfinished_stacks),
+		HOST_TEST(callers_of_stacks_that_were_not_walked),
 		HOST_TEST(callers_of_unfinished_stacks),
 		HOST_TEST(a_full_ring),
 		HOST_TEST(what_cannot_be_finished),
