@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "host_bpf.h"
+#include "host_vma.h"
 
 #define BUCKETS 1024
 
@@ -50,7 +51,6 @@ u32 host_max_sites, host_pidns;
 bool host_events;
 u64 host_min_size, host_max_size;
 bool host_sessions, host_vm_children_hit, host_find_vma;
-struct vm_area_struct *host_vma;
 extern const volatile u32 cfg_max_sites __attribute__((alias("host_max_sites")));
 extern const volatile bool cfg_events __attribute__((alias("host_events")));
 extern const volatile u32 cfg_pidns __attribute__((alias("host_pidns")));
@@ -255,18 +255,6 @@ void *bpf_task_storage_get(void *map, struct task_struct *task, void *value, u64
 	return &t->state;
 }
 
-long bpf_find_vma(struct task_struct *task, u64 address, void *callback, void *ctx, u64 flags)
-{
-	long (*look)(struct task_struct *, struct vm_area_struct *, void *) = callback;
-
-	(void)address;
-	assert_int_equal(flags, 0);
-	if (!host_vma)
-		return -2;
-	look(task, host_vma, ctx);
-	return 0;
-}
-
 u64 bpf_get_attach_cookie(void *ctx)
 {
 	(void)ctx;
@@ -355,7 +343,7 @@ void host__start(u32 max_blocks, u32 max_sites)
 	host_min_size = 0;
 	host_max_size = ~0ull;
 	host_sessions = host_vm_children_hit = host_find_vma = false;
-	host_vma = NULL;
+	host__forget_vmas();
 	ADD_MAP(blocks, max_blocks);
 	ADD_MAP(sites, max_sites + LT_MAX_SLOTS);
 	ADD_MAP(site_ids, max_sites);

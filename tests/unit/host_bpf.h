@@ -74,9 +74,6 @@ extern bool host_events;
 extern u64 host_min_size, host_max_size;
 extern bool host_sessions, host_vm_children_hit, host_find_vma;
 
-/* What bpf_find_vma() finds; NULL: nothing, at any address. */
-extern struct vm_area_struct *host_vma;
-
 /* A kernel with empty maps of this size, and threads that are each a process of their own: number i has pid 1000 + i.
  */
 void host__start(u32 max_blocks, u32 max_sites);
