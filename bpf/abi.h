@@ -205,7 +205,8 @@ struct lt_rec_partial {
 	struct lt_rec_stack stack; /* as far as the kernel side came */
 	u64 regs[LT_PARTIAL_REGS];
 	u64 far_sp; /* where the kernel side's walk stopped: on another stack after a signal frame, it may be */
-	u32 stale;  /* lt_space.stale then: if it has changed, the mappings may be others now */
+	u32 stale;  /* lt_space.stale then: if it has changed, the mappings may be others now. LT_NO_EPOCH: no space yet
+		     */
 	u32 n_replaced;
 	u32 n_near, n_far;
 	struct lt_replaced replaced[LT_PARTIAL_REPLACED];
@@ -225,6 +226,7 @@ struct lt_rec_process {
 
 #define LT_NO_SLOT  0xffffffffu
 #define LT_NO_SPACE 0xffffffffu
+#define LT_NO_EPOCH 0xffffffffu
 
 enum lt_event_kind {
 	LT_EVENT_BORN = 0,   /* a block came into being */

@@ -303,7 +303,8 @@ static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32
 	int tries, i;
 
 	walk_begin(ts, ctx, ret, seed);
-	w->stale = w->generation = w->first = w->n = 0;
+	w->stale = LT_NO_EPOCH;
+	w->generation = w->first = w->n = 0;
 	if (!space)
 		return;
 	read_space(w, space);

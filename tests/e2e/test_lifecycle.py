@@ -36,6 +36,14 @@ def test_command_from_its_first_instruction(lab):
     assert document["end_reason"]
 
 
+def test_commands_beside_another_trace(lab):
+    """Its return probes reach into the loader of the command, by way of the kernel's own page."""
+    lab.trace(lab.victim("busy"))
+    for _ in range(8):
+        trace, status, documents = run_command(lab, "ls", "/")
+        assert status == 0 and documents[0]["processes"][0]["allocs"], trace
+
+
 @pytest.mark.parametrize("command,status", [(["true"], 0), (["sh", "-c", "exit 3"], 3),
                                             (["sh", "-c", "kill -TERM $$"], 128 + signal.SIGTERM)],
                          ids=["success", "failure", "signal"])

@@ -197,7 +197,8 @@ def test_node(lab):
     run = golden.Run(lab, need("node"), "-e", "let a = []; for (let i = 0; i < 1e4; i++) a.push({i, s: 's' + i});"
                      "JSON.parse(JSON.stringify(a)); a.map(x => Buffer.alloc(9000)); /(a+)b/.test('aaab')")
     counts, document = run.observe("--max-sites", 65536, seconds=1800)
-    result = check(run, document, counts)
+    # V8's way from interpreted to compiled code (on-stack replacement) has something else where its caller should be.
+    result = check(run, document, counts, unfinished=2)
     assert result.stacks > 1000
 
 

@@ -142,6 +142,12 @@ static int on_frame(Dwfl_Frame *frame, void *arg)
 		return DWARF_CB_ABORT;
 	}
 	map = maps__find(&w->maps, pc);
+	/* libdwfl goes on where a guess has led to no code: V8 keeps other things where return addresses are. */
+	if (!map && !maps__find(&w->maps, pc - 1)) {
+		w->chain->end = CHAIN_FAILED;
+		snprintf(w->error, sizeof(w->error), "a return address that is no code");
+		return DWARF_CB_ABORT;
+	}
 	w->chain->words[w->chain->n++] = (struct word){
 		.pc = pc,
 		.path = map ? map->path : -1,

@@ -71,7 +71,9 @@ int launch__start(struct launch *l, char **argv, struct err *e)
 	return 0;
 }
 
-/* Start and end of the mapping that holds an address: is it the loader's? Only ld.so runs before the program's entry.
+/*
+ * Is it the loader's code that runs at an address? Only that does before the program's entry; but where some tracer has a
+ * return probe in the loader, it returns by way of the kernel's own page, and that makes a system call.
  */
 static bool is_in_loader(pid_t pid, uint64_t address, uint64_t base)
 {
@@ -90,7 +92,7 @@ static bool is_in_loader(pid_t pid, uint64_t address, uint64_t base)
 		if (address >= start && address < end)
 			strcpy(at, file);
 	}
-	return loader[0] && !strcmp(loader, at);
+	return loader[0] && (!strcmp(loader, at) || !strcmp(at, "[uprobes]"));
 }
 
 /* AT_BASE of the auxiliary vector: where the loader lies, 0 in a static program (getauxval(3)). */

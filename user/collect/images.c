@@ -129,7 +129,7 @@ int image__read_mappings(struct image *img, struct images *all)
 	img->earlier = img->mappings;
 	img->earlier_epoch = img->epoch;
 	img->mappings = fresh;
-	img->epoch = after == stale ? stale : NO_EPOCH;
+	img->epoch = after == stale ? stale : LT_NO_EPOCH;
 	if (!all->spaces)
 		return 0;
 	/* They are known all the same; the kernel side doubts its own, and asks the kernel. */

@@ -16,8 +16,6 @@
 
 struct lt_rec_process;
 
-#define NO_EPOCH UINT32_MAX
-
 struct image {
 	pid_t pid;
 	uint32_t slot;	    /* LT_NO_SLOT until its first allocation or free */
@@ -30,7 +28,7 @@ struct image {
 	int64_t rss_bytes;	  /* as last seen, -1 unknown */
 	struct mappings mappings; /* since: epoch, no earlier than when they came to be there */
 	struct mappings earlier;  /* the reading before */
-	/* lt_space.stale while they were read: nothing was unloaded in between; NO_EPOCH: it was. */
+	/* lt_space.stale while they were read: nothing was unloaded in between; LT_NO_EPOCH: it was. */
 	uint32_t epoch, earlier_epoch, first_epoch;
 	bool mappings_stale;  /* to be read again when an address is not found in them */
 	uint64_t mappings_ns; /* monotonic time before they were read last */

@@ -81,17 +81,17 @@ static uint32_t at_most(uint32_t n, uint32_t max)
  * what the kernel side says, it has seen.
  */
 static bool is_certain(const struct walked *kernel, unsigned int i, const struct frame *f, const struct mapping *at,
-		       uint32_t stale)
+		       uint32_t epoch)
 {
 	const struct frame *seen = i < kernel->n ? &kernel->frames[i] : NULL;
 
-	return !at || (int32_t)(at->since - stale) <= 0 ||
+	return !at || (int32_t)(at->since - epoch) <= 0 ||
 	       (seen && seen->pc == f->pc && seen->module && seen->module == f->module);
 }
 
 /* Walk the copy of registers and stack. in_time: the mappings are those of the moment. */
 static void walk_copy(struct walked *w, const struct walk_context *c, const struct mappings *m, bool in_time,
-		      const struct lt_rec_partial *rec, const struct walked *kernel)
+		      uint32_t epoch, const struct lt_rec_partial *rec, const struct walked *kernel)
 {
 	const struct stack_part parts[] = {
 		{.at = rec->regs[LT_PARTIAL_SP], .bytes = rec->near, .size = at_most(rec->n_near, LT_PARTIAL_NEAR)},
@@ -120,7 +120,7 @@ static void walk_copy(struct walked *w, const struct walk_context *c, const stru
 		f->is_return_address = i > 0 && !interrupted[i];
 		at = mappings__find(m, f->pc - f->is_return_address);
 		name_place(c, at, f);
-		if (in_time || is_certain(kernel, i, f, at, rec->stale))
+		if (in_time || is_certain(kernel, i, f, at, epoch))
 			continue;
 		memset(f, 0, sizeof(*f));
 		w->end = LT_END_STALE;
@@ -145,19 +145,21 @@ static void take_better(struct walked *a, const struct walked *b)
 static void finish(struct walked *w, const struct walk_context *c, struct image *img, const struct lt_rec_partial *rec)
 {
 	const struct walked kernel = *w;
-	const struct mappings *then = img->epoch == rec->stale		 ? &img->mappings
-				      : img->earlier_epoch == rec->stale ? &img->earlier
-									 : NULL;
+	/* A program that has just begun, whose mappings nobody had read yet, has them still. */
+	uint32_t epoch = rec->stale == LT_NO_EPOCH ? img->first_epoch : rec->stale;
+	const struct mappings *then = img->epoch == epoch	    ? &img->mappings
+				      : img->earlier_epoch == epoch ? &img->earlier
+								    : NULL;
 	struct walked found;
 
 	if (then) {
-		walk_copy(&found, c, then, true, rec, &kernel);
+		walk_copy(&found, c, then, true, epoch, rec, &kernel);
 		take_better(w, &found);
 	}
 	if (w->end == LT_END_WHOLE)
 		return;
 	image__refresh_mappings(img, c->images);
-	walk_copy(&found, c, &img->mappings, img->epoch == rec->stale, rec, &kernel);
+	walk_copy(&found, c, &img->mappings, img->epoch == epoch, epoch, rec, &kernel);
 	take_better(w, &found);
 }
 

@@ -11,7 +11,8 @@
 #include "unwind/unwind_info.h"
 
 #define PAGE	   4096
-#define PADDING	   15		/* bytes between two functions that are no code of their own */
+#define PADDING	   15  /* bytes between two functions that are no code of their own */
+#define START_CODE 256 /* bytes from the entry of a file on that have no caller, if they have no unwind information */
 #define MAX_CODE   (2ull << 30) /* bytes */
 #define MAX_STATES (16u << 20)	/* of all FDEs */
 
@@ -42,6 +43,24 @@ static uint64_t find_restorer(struct builder *b, uint64_t start, uint64_t end)
 	return end;
 }
 
+/* What calls the first function of a process, as _dl_start_user of glibc's loader does, is the end of its stack. */
+static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
+{
+	uint64_t entry = b->file.entry, known;
+	int err = 0;
+
+	if (entry < start || entry >= end)
+		return row_sink__add(&b->sink, start, end, LT_RULE_GUESS);
+	known = end - entry < START_CODE ? end : entry + START_CODE;
+	if (entry > start)
+		err = row_sink__add(&b->sink, start, entry, LT_RULE_GUESS);
+	if (!err)
+		err = row_sink__add(&b->sink, entry, known, LT_RULE_END);
+	if (!err && known < end)
+		err = row_sink__add(&b->sink, known, end, LT_RULE_GUESS);
+	return err;
+}
+
 /* Code that has no unwind information. In it may be the C library's way back from a signal handler. */
 static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 {
@@ -55,7 +74,7 @@ static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 		uint64_t from = restorer < end && restorer > b->table->base ? restorer - 1 : restorer;
 
 		if (from > start)
-			err = row_sink__add(&b->sink, start, from, LT_RULE_GUESS);
+			err = add_unknown(b, start, from);
 		start = restorer;
 		if (!err && restorer < end) {
 			start += unwind_arch__restorer_size;

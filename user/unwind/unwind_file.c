@@ -81,6 +81,7 @@ static int read_segments(struct unwind_file *f)
 
 	if (read_at(f->fd, 0, &eh, sizeof(eh)) != sizeof(eh) || !is_ours(&eh))
 		return -ENOEXEC;
+	f->entry = eh.e_entry;
 	n = read_at(f->fd, eh.e_phoff, phdrs, eh.e_phnum * sizeof(phdrs[0])) / sizeof(phdrs[0]);
 	for (i = 0; i < n; i++) {
 		if (phdrs[i].p_type == PT_LOAD) {
