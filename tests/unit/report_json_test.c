@@ -173,7 +173,7 @@ static void test_losses(void **state)
 	for (unsigned int i = 0; i < n_loss_kinds; i++)
 		check_integer(losses, loss_kinds[i].name, (json_int_t)loss_kind__count(&loss_kinds[i], &f.snap.losses));
 	check_integer(losses, "blocks_not_tracked", 1);
-	check_integer(losses, "processes_untracked", 15);
+	check_integer(losses, "processes_untracked", 16);
 	json_decref(doc);
 }
 
