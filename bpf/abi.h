@@ -204,9 +204,10 @@ struct lt_replaced {
 struct lt_rec_partial {
 	struct lt_rec_stack stack; /* as far as the kernel side came */
 	u64 regs[LT_PARTIAL_REGS];
-	u64 far_sp; /* where the kernel side's walk stopped: on another stack after a signal frame, it may be */
-	u32 stale;  /* lt_space.stale then: if it has changed, the mappings may be others now. LT_NO_EPOCH: no space yet
-		     */
+	u64 far_sp; /* where `near` ends; or where the walk stopped, if that was far away: behind a signal frame */
+	/* lt_space.stale then: if it has changed, the mappings may be others now. LT_NO_EPOCH: there is no space yet.
+	 */
+	u32 stale;
 	u32 n_replaced;
 	u32 n_near, n_far;
 	struct lt_replaced replaced[LT_PARTIAL_REPLACED];

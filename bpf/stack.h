@@ -134,9 +134,9 @@ static __always_inline bool send_partial(struct pt_regs *ctx, struct task_state 
 	copy_replaced(out);
 	out->stale = ts->walk.stale;
 	out->n_near = copy_stack(out->near, LT_PARTIAL_NEAR / PAGE, PT_REGS_SP(ctx));
-	/* Where the walk stopped, or where the other part ends if that is before. */
+	/* User space walks from the start, so a gap helps only where the walk stopped on another stack. */
 	out->far_sp = ts->walk.sp;
-	if (out->far_sp - PT_REGS_SP(ctx) < out->n_near)
+	if (out->far_sp - PT_REGS_SP(ctx) < LT_PARTIAL_NEAR + LT_PARTIAL_FAR)
 		out->far_sp = PT_REGS_SP(ctx) + out->n_near;
 	out->n_far = copy_stack(out->far, LT_PARTIAL_FAR / PAGE, out->far_sp);
 	bpf_ringbuf_submit(out, 0);

@@ -7,7 +7,7 @@
 #define IP   (HOST_LOAD_BIAS + 0x1000 * (FN_MALLOC + 1))
 #define PAGE 4096u
 
-static unsigned char memory[16 * PAGE];
+static unsigned char memory[24 * PAGE];
 
 static void remember(u64 sp, u64 size)
 {
@@ -110,19 +110,19 @@ static void a_frame_of(u32 words)
 	scene__publish();
 }
 
-/* Frames in between were walked, so their words are not needed. */
+/* Without a gap, for user space walks from the start; but behind what can be copied, from where the walk stopped. */
 static void from_where_the_walk_stopped(void **how)
 {
-	static const u32 words[] = {1, 100, 1023, 1024, 1500, 3000};
+	static const u32 words[] = {2, 100, 1024, 3000, 4095, 4096, 5000};
 	const struct lt_rec_partial *p = &host.last_partial;
 	struct pt_regs regs = {.ip = IP, .sp = SP};
 	unsigned int i;
 
 	(void)how;
 	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		u64 stopped = SP + 8 + 8ull * words[i];
+		u64 stopped = SP + 8ull * words[i], far_sp = words[i] < 4096 ? SP + NEAR_PAGES : stopped;
 
-		a_frame_of(words[i]);
+		a_frame_of(words[i] - 1);
 		remember(SP, sizeof(memory));
 		host__poke(stopped - 8, RET + 0x100);
 		host__space(0)->stale = host__space(0)->fresh = 40 + i;
@@ -132,9 +132,39 @@ static void from_where_the_walk_stopped(void **how)
 		assert_int_equal(p->stack.n, 3);
 		assert_int_equal(p->stale, 40 + i);
 		assert_int_equal(p->n_near, NEAR_PAGES);
-		assert_int_equal(p->far_sp, stopped - SP < NEAR_PAGES ? SP + NEAR_PAGES : stopped);
-		assert_int_equal(p->n_far, (-p->far_sp & (PAGE - 1)) + FAR_PAGES);
-		assert_memory_equal(p->far + 8, memory + (p->far_sp - SP) + 8, p->n_far - 8);
+		assert_int_equal(p->far_sp, far_sp);
+		assert_int_equal(p->n_far, (-far_sp & (PAGE - 1)) + FAR_PAGES);
+		/* But for the word that was poked. */
+		memcpy(memory + 8 * words[i] - 8, &(u64){RET + 0x100}, 8);
+		assert_memory_equal(p->far, memory + (far_sp - SP), p->n_far);
+	}
+}
+
+/* A signal handler's stack, and the one that was interrupted, wherever each lies. */
+static void from_another_stack(void **how)
+{
+	const struct lt_row table[] = {{0, LT_RULE_SIGNAL}, {0x100, LT_RULE_NONE}};
+	static const u64 others[] = {SP - 0x800000, SP + 0x800000};
+	const struct lt_rec_partial *p = &host.last_partial;
+	struct pt_regs regs = {.ip = IP, .sp = SP};
+	unsigned int i;
+
+	(void)how;
+	for (i = 0; i < 2; i++) {
+		scene__start();
+		scene__add_table(1, RET - 0x34, RET + 0x1000, table, 2);
+		scene__publish();
+		remember(SP, 2 * PAGE);
+		host__add_memory(others[i], memory, 2 * PAGE);
+		host__poke(SP + 8 + 160, others[i]);
+		host__poke(SP + 8 + 168, RET + 0x100);
+		host__space(0)->stale = host__space(0)->fresh = i;
+		host__enter(FN_MALLOC, &regs);
+		assert_int_equal(p->stack.end, LT_END_NO_RULE);
+		assert_int_equal(p->stack.n, 3);
+		assert_int_equal(p->far_sp, others[i]);
+		assert_int_equal(p->n_far, 2 * PAGE);
+		assert_memory_equal(p->far, memory, p->n_far);
 	}
 }
 
@@ -284,6 +314,7 @@ int main(void)
 		HOST_TEST(registers),
 		HOST_TEST(bytes_of_the_stack),
 		HOST_TEST(from_where_the_walk_stopped),
+		HOST_TEST(from_another_stack),
 		HOST_TEST(replaced_words),
 		HOST_TEST(sites_of_unfinished_stacks),
 		HOST_TEST(callers_of_stacks_that_were_not_walked),

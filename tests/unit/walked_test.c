@@ -74,7 +74,7 @@ static int set_up(void **state)
 	w->images.modules = module_table__new();
 	w->img = images__add(&w->images, getpid());
 	w->img->mappings_stale = false;
-	w->img->epoch = w->img->earlier_epoch = NO_EPOCH;
+	w->img->epoch = w->img->earlier_epoch = LT_NO_EPOCH;
 	assert_int_equal(mappings__refresh(&w->real, w->images.modules, getpid()), 0);
 	w->libc = mappings__find(&w->real, (uint64_t)gnu_get_libc_version)->module;
 	w->other = *w->libc;
@@ -225,7 +225,7 @@ static void late_and_replaced(void **state)
 		assert_frames(w, cut, LT_END_STALE);
 	}
 	/* Changes while it was read: of no time at all. */
-	w->img->epoch = NO_EPOCH;
+	w->img->epoch = LT_NO_EPOCH;
 	walk_record(w);
 	assert_frames(w, cut, LT_END_STALE);
 	for (i = 0; i < w->result.n; i++)
