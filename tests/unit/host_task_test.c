@@ -158,6 +158,33 @@ static void exec_starts_anew(void **how)
 	assert_int_equal(host__slot(0)->frees, 0);
 }
 
+/* Until user space has heard of an exec, the mappings that it has of the process are those of its last program. */
+static void mappings_are_those_of_one_program(void **how)
+{
+	const struct lt_target target = {.space = 5, .exec_id = 7};
+	u32 pid = 1000;
+
+	(void)how;
+	assert_int_equal(bpf_map_update_elem(&targets, &pid, &target, BPF_EXIST), 0);
+	host.current->task.self_exec_id = 6;
+	mallocs(10, A);
+	assert_int_equal(host.last_process.exec_id, 6);
+	assert_int_equal(host__slot(0)->space, LT_NO_SPACE);
+	host.current->task.self_exec_id = 7;
+	mallocs(10, A);
+	assert_int_equal(host.last_process.exec_id, 7);
+	assert_int_equal(host__slot(1)->space, 5);
+	host.current->task.self_exec_id = 8;
+	mallocs(10, A);
+	assert_int_equal(host.last_process.exec_id, 8);
+	assert_int_equal(host__slot(2)->space, LT_NO_SPACE);
+	/* One that was there before the trace: whatever it runs. */
+	host__run(1);
+	host.current->task.self_exec_id = 99;
+	mallocs(10, A);
+	assert_int_equal(host__slot(3)->space, 0);
+}
+
 static void a_reused_pid_is_another_process(void **how)
 {
 	struct host_thread *t = host.current;
@@ -282,6 +309,7 @@ int main(void)
 		HOST_TEST(threads_and_processes),
 		HOST_TEST(a_process_is_named_by_its_first_thread),
 		HOST_TEST(exec_starts_anew),
+		HOST_TEST(mappings_are_those_of_one_program),
 		HOST_TEST(a_reused_pid_is_another_process),
 		HOST_TEST(too_many_processes),
 		HOST_TEST(no_memory_for_a_thread),
