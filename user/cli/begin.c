@@ -13,6 +13,7 @@
 #include "probe/loader.h"
 #include "probe/privilege.h"
 #include "select/process_info.h"
+#include "unwind/file_rows.h"
 
 #define RESCAN_NS (2 * NSEC_PER_SEC)
 
@@ -86,7 +87,7 @@ static uint64_t rows_wanted(struct session *s)
 	mappings__free(&m);
 	log__info("unwind tables: %" PRIu64 " rows in %.1f ms", tables__rows(s->tables),
 		  (double)(clock__mono_ns() - begin) / 1e6);
-	return spaces__rows_wanted(s->tables);
+	return file_rows__wanted(s->tables);
 }
 
 static int load_bpf(struct session *s, struct err *e)

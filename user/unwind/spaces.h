@@ -17,9 +17,6 @@
 struct leaktrace_bpf;
 struct spaces;
 
-/* Rows that the map should have for these tables, and for what may be loaded later. */
-uint64_t spaces__rows_wanted(const struct tables *t);
-
 /* tables stay the caller's and must outlive the spaces. NULL with a sentence on failure. */
 struct spaces *spaces__new(struct leaktrace_bpf *bpf, struct tables *tables, struct err *e);
 void spaces__free(struct spaces *s);

@@ -148,7 +148,7 @@ const struct module *tables__module(const struct tables *t, uint32_t number, uin
 	if (!number || number > t->files.n)
 		return NULL;
 	f = t->files.at[number - 1];
-	/* See spaces.c: without rows, a pc is an offset. */
+	/* See mapping_list.c: without rows, a pc is an offset. */
 	if (f->err || !f->table.rows.n)
 		*offset = pc;
 	else if (segments__offset(&f->segments, f->table.base + pc, offset))

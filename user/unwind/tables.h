@@ -19,7 +19,7 @@ struct file_table {
 	int err;	 /* of building, the table is empty then; -ENOSPC: beyond TABLES_MAX_ROWS */
 	struct unwind_table table;
 	struct segments segments;
-	/* The owner of the rows' copy in the kernel's map (spaces): */
+	/* The owner of the rows' copy in the kernel's map (file_rows): */
 	int64_t first; /* of the copy; negative: there is none */
 	unsigned int users;
 };
