@@ -115,13 +115,7 @@ static void leave_unmapped(struct spaces *s)
 	}
 }
 
-static void load(struct spaces *s, struct file_table *f)
-{
-	if (file_rows__load(s->rows, f))
-		leave_unmapped(s);
-}
-
-static int use_file(struct spaces *s, struct space *own, struct file_table *f)
+static int use_file(struct space *own, struct file_table *f)
 {
 	struct used_file *used;
 
@@ -129,7 +123,6 @@ static int use_file(struct spaces *s, struct space *own, struct file_table *f)
 		if (used->file != f)
 			continue;
 		used->mapped = true;
-		load(s, f);
 		return 0;
 	}
 	used = vec__add(&own->files);
@@ -138,29 +131,33 @@ static int use_file(struct spaces *s, struct space *own, struct file_table *f)
 	used->file = f;
 	used->mapped = true;
 	file_rows__use(f);
-	load(s, f);
 	return 0;
 }
 
+/* It is known what is mapped before room for rows is taken from what is not. */
 static int use_files(struct spaces *s, struct space *own, const struct mappings *m)
 {
 	struct used_file *used;
 	const struct mapping *at;
-	int err = 0;
 
 	vec__each (&own->files, used)
 		used->mapped = false;
 	vec__each (&m->list, at) {
 		struct file_table *f = at->module ? tables__get(s->tables, at->module) : NULL;
 
+		if (f && use_file(own, f))
+			return -ENOMEM;
+	}
+	vec__each (&m->list, at) {
+		struct file_table *f = at->module ? tables__get(s->tables, at->module) : NULL;
+
 		if (!f)
 			continue;
-		err = use_file(s, own, f);
-		if (err)
-			break;
+		if (file_rows__load(s->rows, f))
+			leave_unmapped(s);
 		file_rows__name(s->rows, at->module, f);
 	}
-	return err;
+	return 0;
 }
 
 /* The list, which is taken over, goes to a place of its own; then the one word that says where it is changes. */
