@@ -99,6 +99,79 @@ static void a_start_is_the_same_from_both_sides(void **state)
 	assert_true(process_info__start_time(info.start_ticks * tick_ns + tick_ns - 1) == info.start_time);
 }
 
+static struct mapping *mapping_of(struct mappings *m, const void *code)
+{
+	return (struct mapping *)mappings__find(m, (uintptr_t)code);
+}
+
+static void set_since(struct image *img, uint32_t since, uint32_t epoch)
+{
+	struct mapping *at;
+
+	vec__each (&img->mappings.list, at)
+		at->since = since;
+	img->epoch = epoch;
+}
+
+/* Without spaces nothing is ever unloaded: each reading is of epoch 0. */
+static void since_when_a_mapping_is_there(void **state)
+{
+	struct images all = {.modules = module_table__new()};
+	struct image *img = images__add(&all, getpid());
+	struct mapping *libc;
+
+	(void)state;
+	assert_int_equal(image__read_mappings(img, &all), 0);
+	assert_int_equal(img->epoch, 0);
+	assert_int_equal(img->first_epoch, 0);
+	assert_int_equal(img->earlier.list.n, 0);
+	/* Nothing was unloaded since the last reading. */
+	img->first_epoch = 55;
+	set_since(img, 33, 0);
+	assert_int_equal(image__read_mappings(img, &all), 0);
+	assert_int_equal(mapping_of(&img->mappings, strtol)->since, 33);
+	assert_int_equal(img->earlier_epoch, 0);
+	assert_int_equal(mapping_of(&img->earlier, strtol)->since, 33);
+	/* Something was, or might have been: it may have been this. */
+	set_since(img, 33, NO_EPOCH);
+	assert_int_equal(image__read_mappings(img, &all), 0);
+	assert_int_equal(mapping_of(&img->mappings, strtol)->since, 0);
+	assert_int_equal(img->earlier_epoch, NO_EPOCH);
+	assert_int_equal(img->epoch, 0);
+	/* But not what was there at first. */
+	set_since(img, 55, NO_EPOCH);
+	assert_int_equal(image__read_mappings(img, &all), 0);
+	assert_int_equal(mapping_of(&img->mappings, strtol)->since, 55);
+	/* Another file, or another part of it, at the same address is another mapping. */
+	set_since(img, 55, 0);
+	libc = mapping_of(&img->mappings, strtol);
+	libc->offset += 4096;
+	mapping_of(&img->mappings, images__add)->module = libc->module;
+	assert_int_equal(image__read_mappings(img, &all), 0);
+	assert_int_equal(mapping_of(&img->mappings, strtol)->since, 0);
+	assert_int_equal(mapping_of(&img->mappings, images__add)->since, 0);
+	images__free(&all);
+	module_table__free(all.modules);
+}
+
+/* Of a process that is gone, what was read last stays. */
+static void mappings_that_cannot_be_read(void **state)
+{
+	struct images all = {.modules = module_table__new()};
+	struct image *img = images__add(&all, getpid());
+
+	(void)state;
+	assert_int_equal(image__read_mappings(img, &all), 0);
+	set_since(img, 33, 44);
+	img->pid = dead_pid();
+	assert_true(image__read_mappings(img, &all) < 0);
+	assert_int_equal(img->epoch, 44);
+	assert_int_equal(mapping_of(&img->mappings, images__add)->since, 33);
+	assert_int_equal(img->earlier.list.n, 0);
+	images__free(&all);
+	module_table__free(all.modules);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +179,8 @@ int main(void)
 		cmocka_unit_test(the_record_names_an_image_that_runs),
 		cmocka_unit_test(hostile_names),
 		cmocka_unit_test(a_start_is_the_same_from_both_sides),
+		cmocka_unit_test(since_when_a_mapping_is_there),
+		cmocka_unit_test(mappings_that_cannot_be_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
