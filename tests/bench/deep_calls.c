@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * deep_calls DEPTH PAIRS: that many pairs of malloc and free, below a recursion of this depth. Says READY, begins with a
- * line on stdin, says DONE, ends with another one.
+ * deep_calls DEPTH PAIRS: that many pairs of malloc and free, below a recursion of this depth. Says READY, begins with
+ * a line on stdin, says DONE, ends with another one.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -40,7 +40,8 @@ static void edges_of_mappings(void **how)
 		u64 place;
 	} cases[] = {
 		{1, LT_END_UNMAPPED, 0, 0},
-		{CODE, LT_END_UNMAPPED, 0, 0},
+		/* Nothing before: the code was entered at its first byte. */
+		{CODE, LT_END_IMPLAUSIBLE, LT_STACK_GUESSED, lt_place(1, 0)},
 		{CODE + 1, LT_END_IMPLAUSIBLE, LT_STACK_GUESSED, lt_place(1, 1)},
 		{CODE + 0x100, LT_END_IMPLAUSIBLE, LT_STACK_GUESSED, lt_place(1, 0x100)},
 		{CODE + 0x101, LT_END_WHOLE, 0, lt_place(1, 0x101)},
@@ -53,7 +54,7 @@ static void edges_of_mappings(void **how)
 		{CODE + 0x1001, LT_END_IMPLAUSIBLE, LT_STACK_GUESSED, (CODE + 0x1001) | LT_PLACE_PC},
 		{CODE + 0x2000, LT_END_IMPLAUSIBLE, LT_STACK_GUESSED, (CODE + 0x2000) | LT_PLACE_PC},
 		{CODE + 0x2001, LT_END_UNMAPPED, 0, 0},
-		{CODE + 0x3000, LT_END_UNMAPPED, 0, 0},
+		{CODE + 0x3000, LT_END_IMPLAUSIBLE, LT_STACK_GUESSED, lt_place(2, 0x1000)},
 		{CODE + 0x3001, LT_END_IMPLAUSIBLE, LT_STACK_GUESSED, lt_place(2, 0x1001)},
 		{CODE + 0x4001, LT_END_NO_RULE, 0, lt_place(3, 1)},
 		{CODE + 0x5000, LT_END_NO_RULE, 0, lt_place(3, 0x1000)},
@@ -349,7 +350,7 @@ static void without_a_space(void **how)
 	host__walk(LT_NO_SPACE, &regs, CODE + 0x110, 1);
 	assert_end(2, LT_END_STALE);
 	assert_int_equal(scene__frame(1)->pc, CODE + 0x110);
-	assert_int_equal(result()->stale, 0);
+	assert_int_equal(result()->stale, LT_NO_EPOCH);
 }
 
 static struct cached_rule *cached(u64 pc)

@@ -133,13 +133,13 @@ static void since_when_a_mapping_is_there(void **state)
 	assert_int_equal(img->earlier_epoch, 0);
 	assert_int_equal(mapping_of(&img->earlier, strtol)->since, 33);
 	/* Something was, or might have been: it may have been this. */
-	set_since(img, 33, NO_EPOCH);
+	set_since(img, 33, LT_NO_EPOCH);
 	assert_int_equal(image__read_mappings(img, &all), 0);
 	assert_int_equal(mapping_of(&img->mappings, strtol)->since, 0);
-	assert_int_equal(img->earlier_epoch, NO_EPOCH);
+	assert_int_equal(img->earlier_epoch, LT_NO_EPOCH);
 	assert_int_equal(img->epoch, 0);
 	/* But not what was there at first. */
-	set_since(img, 55, NO_EPOCH);
+	set_since(img, 55, LT_NO_EPOCH);
 	assert_int_equal(image__read_mappings(img, &all), 0);
 	assert_int_equal(mapping_of(&img->mappings, strtol)->since, 55);
 	/* Another file, or another part of it, at the same address is another mapping. */

@@ -72,8 +72,8 @@ int launch__start(struct launch *l, char **argv, struct err *e)
 }
 
 /*
- * Is it the loader's code that runs at an address? Only that does before the program's entry; but where some tracer has a
- * return probe in the loader, it returns by way of the kernel's own page, and that makes a system call.
+ * Is it the loader's code that runs at an address? Only that does before the program's entry; but where some tracer has
+ * a return probe in the loader, it returns by way of the kernel's own page, and that makes a system call.
  */
 static bool is_in_loader(pid_t pid, uint64_t address, uint64_t base)
 {
