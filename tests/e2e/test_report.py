@@ -48,6 +48,18 @@ def test_text_report(lab):
     assert victim.finish() == 0
 
 
+def test_frame_pointers_are_said_loudly(lab):
+    """What a kernel gets whose verifier refuses the walk by tables."""
+    victim = lab.victim("leak_o0", "50")
+    trace = lab.start("-p", victim.pid, "--stacks", "fp").wait_tracing()
+    victim.go()
+    truth = victim.truth()
+    assert trace.stop() == 0, trace
+    assert re.search(r"^stacks: frame pointers ONLY \(.*wrong or short stacks\): \d+ whole", trace.out.text, re.M), trace
+    assert re.search(rf" +leaky_function +\S*leak_o0\.c:{truth['leak_line']}\b", trace.out.text), trace
+    assert victim.finish() == 0
+
+
 def test_hostile_names_do_not_reach_the_terminal(lab):
     program = lab.tmp / "evil\033[31m\nname"
     program.write_bytes(open(lab.victim_path("hostile_name"), "rb").read())

@@ -52,8 +52,12 @@ def observe(lab, *command, **options):
     return run, document, counts
 
 
-def test_cpp(lab):
-    result = check(*observe(lab, lab.victim_path("stacks_cpp")))
+@pytest.mark.parametrize("path", ["session", "multi", pytest.param("perf", marks=SOAK)])
+def test_cpp(lab, path):
+    run = golden.Run(lab, lab.victim_path("stacks_cpp"))
+    counts, document = run.observe("--attach-path", path)
+    assert counts["status"] == 0 and document["attach_path"] == path, run.golden
+    result = check(run, document, counts)
     assert result.stacks > 50 and result.calls > 1000
 
 

@@ -1,22 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* arch: all that the unwind tables need to know of the processor; one file arch_*.c for each. */
+/* arch: all that this stage needs to know of the processor; a pair of files arch_*.[ch] for each. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#if defined(__x86_64__)
+#include "unwind/arch_x86_64.h"
+#else
+#error "there is no user/unwind/arch_*.[ch] for this processor"
+#endif
+
 struct cfi_state;
 
-/* Numbers of ELF and of DWARF. */
-struct unwind_arch {
-	uint16_t machine;
-	uint64_t fp, sp, return_column;
-};
-
-extern const struct unwind_arch unwind_arch;
-
-/* The packed rule (bpf/unwind.h) that says the same as a state; LT_RULE_NONE when there is none. */
+/* The packed rule (bpf/unwind_abi.h) that says the same as a state; LT_RULE_NONE when there is none. */
 uint32_t unwind_arch__rule(const struct cfi_state *state, bool signal_frame);
 
 /* No instruction that leaves a return address behind it is longer. */
@@ -28,8 +26,5 @@ uint32_t unwind_arch__rule(const struct cfi_state *state, bool signal_frame);
  */
 bool unwind_arch__may_hold_call(const uint8_t *bytes, size_t n);
 
-/* The length of the code by which a signal handler returns, for C libraries that have no unwind information for it. */
-extern const size_t unwind_arch__restorer_size;
-
-/* Where it starts in these bytes; n when it is not there. */
+/* Where in these bytes the code of arch_sigreturn starts; n when it is not there. */
 size_t unwind_arch__find_restorer(const uint8_t *bytes, size_t n);

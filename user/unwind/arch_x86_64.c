@@ -2,22 +2,15 @@
 /* x86-64: System V psABI 1.0, 3.7 (DWARF registers), Intel SDM volume 2 (calls). */
 #ifdef __x86_64__
 #include <dwarf.h>
-#include <elf.h>
 
 #include "unwind_abi.h"
 #include "unwind/arch.h"
 #include "unwind/cfi.h"
 #include "unwind/reader.h"
 
-enum { RBP = 6, RSP = 7, RIP = 16 };
-
-#define WORD 8
-
-const struct unwind_arch unwind_arch = {.machine = EM_X86_64, .fp = RBP, .sp = RSP, .return_column = RIP};
-
 static bool fits_offset(int64_t offset)
 {
-	return offset >= 0 && offset % WORD == 0 && offset / WORD <= LT_RULE_OFFSET_MAX;
+	return offset >= 0 && offset % ARCH_WORD == 0 && offset / ARCH_WORD <= LT_RULE_OFFSET_MAX;
 }
 
 /* An expression register + offset, perhaps with more behind it. */
@@ -53,9 +46,9 @@ static uint32_t plt_rule(struct reader r)
 	const uint8_t *p;
 	int reg, pc;
 
-	if (!read_breg(&r, &reg, &offset) || reg != RSP || !fits_offset(offset))
+	if (!read_breg(&r, &reg, &offset) || reg != ARCH_SP || !fits_offset(offset))
 		return LT_RULE_NONE;
-	if (!read_breg(&r, &pc, &zero) || pc != RIP || zero || reader__left(&r) != sizeof(middle) + 1 + sizeof(end))
+	if (!read_breg(&r, &pc, &zero) || pc != ARCH_PC || zero || reader__left(&r) != sizeof(middle) + 1 + sizeof(end))
 		return LT_RULE_NONE;
 	p = r.at;
 	if (memcmp(p, middle, sizeof(middle)) || memcmp(p + sizeof(middle) + 1, end, sizeof(end)))
@@ -63,7 +56,7 @@ static uint32_t plt_rule(struct reader r)
 	p += sizeof(middle);
 	if (*p < DW_OP_lit0 || *p > DW_OP_lit15)
 		return LT_RULE_NONE;
-	return lt_rule_pack(LT_RULE_PLT, *p - DW_OP_lit0, (u32)(offset / WORD));
+	return lt_rule_pack(LT_RULE_PLT, *p - DW_OP_lit0, (u32)(offset / ARCH_WORD));
 }
 
 /* *(register + offset) [+ added] */
@@ -89,49 +82,55 @@ static uint32_t deref_rule(const struct cfi_state *s)
 	uint32_t bits;
 	int reg;
 
-	if (!read_deref(reader__of(s->expression, s->size), &reg, &offset, &added) || (reg != RSP && reg != RBP))
+	if (!read_deref(reader__of(s->expression, s->size), &reg, &offset, &added) ||
+	    (reg != ARCH_SP && reg != ARCH_FP))
 		return LT_RULE_NONE;
-	if (offset % WORD || offset / WORD < -(int64_t)(LT_RULE_OFFSET_MAX / 2 + 1) ||
-	    offset / WORD > LT_RULE_OFFSET_MAX / 2 || added % WORD || added / WORD > DEREF_ADDED_MAX)
+	if (offset % ARCH_WORD || offset / ARCH_WORD < -(int64_t)(LT_RULE_OFFSET_MAX / 2 + 1) ||
+	    offset / ARCH_WORD > LT_RULE_OFFSET_MAX / 2 || added % ARCH_WORD || added / ARCH_WORD > DEREF_ADDED_MAX)
 		return LT_RULE_NONE;
-	bits = reg == RBP ? DEREF_FP : 0;
+	bits = reg == ARCH_FP ? DEREF_FP : 0;
 	/* Where GCC realigns the stack, rbp points to where it was saved, and the CFA is not a fixed distance off. */
-	if (is_breg(fp, RBP, 0))
+	if (is_breg(fp, ARCH_FP, 0))
 		bits |= DEREF_SAVED_FP;
 	else if (fp->how != CFI_UNSPECIFIED && fp->how != CFI_SAME)
 		return LT_RULE_NONE;
-	return lt_rule_pack(LT_RULE_DEREF, bits | (u32)(added / WORD) << 2, (u32)(offset / WORD));
+	return lt_rule_pack(LT_RULE_DEREF, bits | (u32)(added / ARCH_WORD) << 2, (u32)(offset / ARCH_WORD));
 }
 
 /* The kernel's struct rt_sigframe after the handler has returned: rsp points to its ucontext. */
 static bool is_signal_frame(const struct cfi_state *s)
 {
-	enum { GREGS = 40, AT_RBP = GREGS + 10 * WORD, AT_RSP = GREGS + 15 * WORD, AT_RIP = GREGS + 16 * WORD };
+	enum {
+		GREGS = ARCH_SIGCONTEXT,
+		AT_RBP = GREGS + 10 * ARCH_WORD,
+		AT_RSP = GREGS + 15 * ARCH_WORD,
+		AT_RIP = GREGS + 16 * ARCH_WORD
+	};
 	int64_t offset;
 	uint64_t added;
 	int reg;
 
 	return s->cfa == CFI_CFA_EXPRESSION && read_deref(reader__of(s->expression, s->size), &reg, &offset, &added) &&
-	       reg == RSP && offset == AT_RSP && !added && is_breg(&s->regs[CFI_FP], RSP, AT_RBP) &&
-	       is_breg(&s->regs[CFI_RA], RSP, AT_RIP);
+	       reg == ARCH_SP && offset == AT_RSP && !added && is_breg(&s->regs[CFI_FP], ARCH_SP, AT_RBP) &&
+	       is_breg(&s->regs[CFI_RA], ARCH_SP, AT_RIP);
 }
 
 static uint32_t register_rule(const struct cfi_state *s)
 {
 	const struct cfi_rule *fp = &s->regs[CFI_FP];
-	enum lt_rule_type type = s->reg == RSP ? LT_RULE_SP : LT_RULE_FP;
+	enum lt_rule_type type = s->reg == ARCH_SP ? LT_RULE_SP : LT_RULE_FP;
 	int64_t saved = 0;
 
-	if ((s->reg != RSP && s->reg != RBP) || !fits_offset(s->offset))
+	if ((s->reg != ARCH_SP && s->reg != ARCH_FP) || !fits_offset(s->offset))
 		return LT_RULE_NONE;
 	if (fp->how == CFI_OFFSET) {
-		if (fp->offset % WORD || fp->offset > -WORD || fp->offset < -62 * WORD)
+		if (fp->offset % ARCH_WORD || fp->offset > -ARCH_WORD || fp->offset < -62 * ARCH_WORD)
 			return LT_RULE_NONE;
-		saved = fp->offset / -WORD;
+		saved = fp->offset / -ARCH_WORD;
 	} else if (fp->how != CFI_UNSPECIFIED && fp->how != CFI_SAME) {
 		return LT_RULE_NONE;
 	}
-	return lt_rule_pack(type, (u32)saved, (u32)(s->offset / WORD));
+	return lt_rule_pack(type, (u32)saved, (u32)(s->offset / ARCH_WORD));
 }
 
 uint32_t unwind_arch__rule(const struct cfi_state *s, bool signal_frame)
@@ -145,7 +144,7 @@ uint32_t unwind_arch__rule(const struct cfi_state *s, bool signal_frame)
 		return LT_RULE_END;
 	if (signal_frame)
 		return is_signal_frame(s) ? LT_RULE_SIGNAL : LT_RULE_NONE;
-	if (ra->how != CFI_OFFSET || ra->offset != -WORD)
+	if (ra->how != CFI_OFFSET || ra->offset != -ARCH_WORD)
 		return LT_RULE_NONE;
 	if (sp->how != CFI_UNSPECIFIED && (sp->how != CFI_VAL_OFFSET || sp->offset))
 		return LT_RULE_NONE;
@@ -192,15 +191,9 @@ bool unwind_arch__may_hold_call(const uint8_t *bytes, size_t n)
 	return false;
 }
 
-/* mov $__NR_rt_sigreturn, %rax; syscall: musl, Go. The kernel wants these bytes, and gdb knows the frame by them, too.
- */
-static const uint8_t restorer[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
-
-const size_t unwind_arch__restorer_size = sizeof(restorer);
-
 size_t unwind_arch__find_restorer(const uint8_t *bytes, size_t n)
 {
-	const uint8_t *p = memmem(bytes, n, restorer, sizeof(restorer));
+	const uint8_t *p = memmem(bytes, n, arch_sigreturn, sizeof(arch_sigreturn));
 
 	return p ? (size_t)(p - bytes) : n;
 }

@@ -10,11 +10,11 @@
 
 static struct cfi_rule *rule_of(struct cfa_machine *m, uint64_t reg)
 {
-	if (reg == unwind_arch.fp)
+	if (reg == ARCH_FP)
 		return &m->state.regs[CFI_FP];
-	if (reg == unwind_arch.return_column)
+	if (reg == ARCH_PC)
 		return &m->state.regs[CFI_RA];
-	if (reg == unwind_arch.sp)
+	if (reg == ARCH_SP)
 		return &m->state.regs[CFI_SP];
 	return NULL;
 }

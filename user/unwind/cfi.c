@@ -144,7 +144,7 @@ static bool read_cie(const struct cfi_section *s, struct cfi_cie *c, struct read
 	c->code_factor = reader__uleb(r);
 	c->data_factor = reader__sleb(r);
 	return_column = version == 1 ? reader__u8(r) : reader__uleb(r);
-	if (r->failed || return_column != unwind_arch.return_column || !read_augmentation(s, c, letters, r))
+	if (r->failed || return_column != ARCH_PC || !read_augmentation(s, c, letters, r))
 		return false;
 	c->program.bytes = r->at;
 	c->program.n = reader__left(r);

@@ -7,7 +7,7 @@
 #include "base/vec.h"
 #include "unwind/cfi_check.h"
 #include "unwind/cfi_program.h"
-#include "unwind/finish_arch.h"
+#include "unwind/arch.h"
 
 #define MAX_AUGMENTATION 8
 

@@ -9,7 +9,7 @@
 #include "select/untrusted_elf.h"
 #include "unwind/cfi_file.h"
 #include "unwind/cfi_image.h"
-#include "unwind/finish_arch.h"
+#include "unwind/arch.h"
 
 #define MAX_DECOMPRESSED (64u << 20)
 

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "unwind/cfi_image.h"
-#include "unwind/finish_arch.h"
+#include "unwind/arch.h"
 
 #define MAX_SECTION (64u << 20)
 /* Without a search table libdw reads all entries up to the one that it looks for, and keeps them. */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "unwind/cfi_program.h"
-#include "unwind/finish_arch.h"
+#include "unwind/arch.h"
 
 /* Far above what the largest functions have. */
 #define MAX_PROGRAM    (256u << 10)

@@ -7,7 +7,7 @@
 #include "unwind/cfi_files.h"
 #include "unwind/dwarf_expr.h"
 #include "unwind/finish.h"
-#include "unwind/finish_arch.h"
+#include "unwind/arch.h"
 
 /* Of a guessed frame: larger ones are no frames of code without unwind information. */
 #define MAX_GUESSED_FRAME (1u << 20)

@@ -29,7 +29,7 @@ struct builder {
 /* The address of the next restorer in [start, end); `end` when there is none. */
 static uint64_t find_restorer(struct builder *b, uint64_t start, uint64_t end)
 {
-	while (end - start >= unwind_arch__restorer_size) {
+	while (end - start >= sizeof(arch_sigreturn)) {
 		size_t n = end - start < CODE_WINDOW ? (size_t)(end - start) : CODE_WINDOW, found;
 		const uint8_t *bytes = code_window__at(&b->code, start, n);
 
@@ -38,7 +38,7 @@ static uint64_t find_restorer(struct builder *b, uint64_t start, uint64_t end)
 		found = unwind_arch__find_restorer(bytes, n);
 		if (found < n)
 			return start + found;
-		start += n - (unwind_arch__restorer_size - 1);
+		start += n - (sizeof(arch_sigreturn) - 1);
 	}
 	return end;
 }
@@ -77,7 +77,7 @@ static int add_gap(struct builder *b, uint64_t start, uint64_t end)
 			err = add_unknown(b, start, from);
 		start = restorer;
 		if (!err && restorer < end) {
-			start += unwind_arch__restorer_size;
+			start += sizeof(arch_sigreturn);
 			err = row_sink__add(&b->sink, from, start, LT_RULE_SIGNAL);
 		}
 	}

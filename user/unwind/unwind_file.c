@@ -67,7 +67,7 @@ static void sort_segments(struct unwind_file *f)
 static bool is_ours(const Elf64_Ehdr *eh)
 {
 	return !memcmp(eh->e_ident, ELFMAG, SELFMAG) && eh->e_ident[EI_CLASS] == ELFCLASS64 &&
-	       eh->e_ident[EI_DATA] == ELFDATA2LSB && eh->e_machine == unwind_arch.machine &&
+	       eh->e_ident[EI_DATA] == ELFDATA2LSB && eh->e_machine == ARCH_MACHINE &&
 	       (eh->e_type == ET_EXEC || eh->e_type == ET_DYN) && eh->e_phentsize == sizeof(Elf64_Phdr) &&
 	       eh->e_phnum <= UNWIND_MAX_SEGMENTS;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* finish_arch: what finishing a walk has to know of x86-64: DWARF's register numbers, frames, signal frames. */
+/*
+ * arch_x86_64: x86-64 in numbers (System V psABI 1.0): DWARF's registers, frames, signal frames. Included by arch.h
+ * only.
+ */
 #pragma once
 
 #include <elf.h>
