@@ -109,10 +109,33 @@ static void keep_since(const struct image *img, struct mappings *now, uint32_t e
 	}
 }
 
+/*
+ * They have been read, which began at this count of spaces__stale(). In the middle of a change, what is there may have
+ * come since the last stack of this epoch.
+ */
+static void take_mappings(struct image *img, const struct images *all, struct mappings *fresh, uint32_t stale)
+{
+	uint32_t epoch = 0;
+	bool settled = true;
+
+	if (all->spaces) {
+		epoch = spaces__epoch(all->spaces, img->space);
+		settled = stale == epoch && spaces__stale(all->spaces, img->space) == epoch;
+	}
+	if (!img->mappings.list.n)
+		img->first_epoch = settled ? epoch : epoch + 1;
+	keep_since(img, fresh, settled ? epoch : epoch + 1);
+	mappings__free(&img->earlier);
+	img->earlier = img->mappings;
+	img->earlier_epoch = img->epoch;
+	img->mappings = *fresh;
+	img->epoch = settled ? epoch : LT_NO_EPOCH;
+}
+
 int image__read_mappings(struct image *img, struct images *all)
 {
 	/* Before they are read: what changes meanwhile must show. */
-	uint32_t stale = all->spaces ? spaces__stale(all->spaces, img->space) : 0, after;
+	uint32_t stale = all->spaces ? spaces__stale(all->spaces, img->space) : 0;
 	uint64_t now = clock__mono_ns();
 	struct mappings fresh = {};
 	int err = mappings__refresh(&fresh, all->modules, img->pid);
@@ -121,15 +144,7 @@ int image__read_mappings(struct image *img, struct images *all)
 	img->mappings_ns = now;
 	if (err)
 		return err;
-	after = all->spaces ? spaces__stale(all->spaces, img->space) : 0;
-	if (!img->mappings.list.n)
-		img->first_epoch = after;
-	keep_since(img, &fresh, after);
-	mappings__free(&img->earlier);
-	img->earlier = img->mappings;
-	img->earlier_epoch = img->epoch;
-	img->mappings = fresh;
-	img->epoch = after == stale ? stale : LT_NO_EPOCH;
+	take_mappings(img, all, &fresh, stale);
 	if (!all->spaces)
 		return 0;
 	/* They are known all the same; the kernel side doubts its own, and asks the kernel. */

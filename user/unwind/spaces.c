@@ -206,15 +206,19 @@ int spaces__publish(struct spaces *s, uint32_t id, const struct mappings *m, uin
 	return 0;
 }
 
+uint32_t spaces__epoch(const struct spaces *s, uint32_t space)
+{
+	return space < LT_MAX_SPACES ? __atomic_load_n(&shared(s, space)->stale, __ATOMIC_ACQUIRE) : 0;
+}
+
 uint32_t spaces__stale(const struct spaces *s, uint32_t space)
 {
+	uint32_t stale = spaces__epoch(s, space), state;
 	const struct lt_space *at;
-	uint32_t stale, state;
 
 	if (space >= LT_MAX_SPACES)
 		return 0;
 	at = shared(s, space);
-	stale = __atomic_load_n(&at->stale, __ATOMIC_ACQUIRE);
 	state = __atomic_load_n(&at->link_state, __ATOMIC_ACQUIRE);
 	/* What is read while the loader is at work is doubtful from the start: its next notice says when to read again.
 	 */

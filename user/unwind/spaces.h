@@ -29,9 +29,12 @@ void spaces__remove(struct spaces *s, uint32_t space);
 
 /*
  * How often its mappings have become doubtful so far. To be asked before they are read, and passed to
- * spaces__publish(), so that a change in between shows.
+ * spaces__publish(), so that a change in between shows. Less by one while the loader changes them.
  */
 uint32_t spaces__stale(const struct spaces *s, uint32_t space);
+
+/* The count alone, which is also that of stacks walked now (lt_rec_partial.stale). */
+uint32_t spaces__epoch(const struct spaces *s, uint32_t space);
 
 /*
  * These are its mappings now; stacks are walked by them from here on. 0; -ENOMEM; -ENOSPC: too many mappings, the old
