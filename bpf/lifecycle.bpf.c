@@ -8,6 +8,24 @@ static __always_inline bool is_target(u32 pid)
 	return pid && bpf_map_lookup_elem(&targets, &pid);
 }
 
+/*
+ * User space may read the mappings of the new program before it hears of it: they are not those of the last stacks of
+ * the old one.
+ */
+static __always_inline void mark_left(u32 pid)
+{
+	struct lt_target *target = bpf_map_lookup_elem(&targets, &pid);
+	struct lt_space *space;
+	u32 id;
+
+	if (!target)
+		return;
+	id = target->space;
+	space = bpf_map_lookup_elem(&spaces, &id);
+	if (space)
+		__sync_fetch_and_add(&space->stale, 1);
+}
+
 SEC("?raw_tp/sched_process_exec")
 int on_exec(void *ctx __attribute__((unused)))
 {
@@ -16,6 +34,7 @@ int on_exec(void *ctx __attribute__((unused)))
 
 	if (!is_target(pid))
 		return 0;
+	mark_left(pid);
 	/* The tables of the old program must not be used for the new one. */
 	bpf_map_update_elem(&targets, &pid, &none, BPF_EXIST);
 	send_process(LT_REC_EXEC, LT_NO_SLOT, pid);
