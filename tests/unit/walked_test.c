@@ -200,6 +200,29 @@ static void by_the_earlier_reading(void **state)
 	assert_whole(w);
 }
 
+/* A later reading that comes less far says nothing about why that one ended. */
+static void no_further_by_the_earlier_reading(void **state)
+{
+	struct world *w = *state;
+	unsigned int found = 0;
+	uint32_t near;
+
+	read_as(w, &w->img->earlier, 0, false);
+	read_as(w, &w->img->mappings, STALE + 2, true);
+	w->img->earlier_epoch = STALE;
+	w->img->epoch = STALE + 2;
+	w->rec.n_far = 0;
+	for (near = 0; near < LT_PARTIAL_NEAR && near < moment.size; near += 40) {
+		w->rec.n_near = near;
+		walk_record(w);
+		if (w->result.n <= next_in_libc(w, 1) || w->result.end == LT_END_WHOLE)
+			continue;
+		assert_frames(w, w->result.n, LT_END_UNREADABLE);
+		found++;
+	}
+	assert_true(found);
+}
+
 /* Only libraries that have been there all the time are named by a later reading. */
 static void late(void **state)
 {
@@ -401,6 +424,7 @@ int main(void)
 		TEST(in_time),
 		TEST(read_when_it_is_needed),
 		TEST(by_the_earlier_reading),
+		TEST(no_further_by_the_earlier_reading),
 		TEST(late),
 		TEST(late_and_replaced),
 		TEST(late_by_a_counter_that_wraps),

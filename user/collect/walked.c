@@ -136,7 +136,7 @@ static void take_better(struct walked *a, const struct walked *b)
 
 	if (b->n && (nothing || b->n > a->n || (b->n == a->n && b->end == LT_END_WHOLE)))
 		*a = *b;
-	else if (b->end == LT_END_STALE)
+	else if (b->end == LT_END_STALE && !a->finished)
 		a->end = LT_END_STALE;
 }
 
