@@ -207,14 +207,39 @@ static void code_outside_of_segments(void **state)
 	}
 }
 
+/* Tables of all files are too large: user space finishes walks through this one, whose places are offsets. */
+static void a_file_beyond_the_limit(void **state)
+{
+	struct world *w = *state;
+	struct mapping list[] = {at(0x7f0000000000, 0x7f0000100000, 0x3000, &w->self)};
+	const struct lt_mapping *m;
+	struct file_table *f;
+	struct lt_file by_inode;
+	uint64_t offset = 0;
+	uint32_t id;
+
+	need_maps();
+	w->self.map_ino = 77;
+	f = tables__get(w->tables, &w->self);
+	unwind_table__free(&f->table);
+	f->err = -ENOSPC;
+	id = spaces__add(w->spaces);
+	assert_int_equal(publish(w, id, list, 1), 0);
+	m = w->mappings + (uint32_t)w->space[id].range;
+	assert_mapping(m, 0x7f0000000000, LT_MAPPING_FULL);
+	assert_int_equal(m->n, 0);
+	assert_ptr_equal(tables__module(w->tables, m->file, (uint32_t)(0x7f0000000123 - m->bias), &offset), &w->self);
+	assert_int_equal(offset, 0x3123);
+	assert_int_equal(known(w, &w->self, &by_inode), -ENOENT);
+	spaces__remove(w->spaces, id);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(files_by_inode),
-		TEST(files_stay),
-		TEST(rows_are_shared),
-		TEST(code_outside_of_segments),
-		cmocka_unit_test_setup_teardown(no_room, set_up_narrow, tear_down),
+		TEST(files_by_inode),		TEST(files_stay),
+		TEST(a_file_beyond_the_limit),	TEST(rows_are_shared),
+		TEST(code_outside_of_segments), cmocka_unit_test_setup_teardown(no_room, set_up_narrow, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
