@@ -55,14 +55,24 @@ static __always_inline void forget_process(struct task_struct *task)
 #define SIGNAL_GROUP_COREDUMP 0x8
 
 /*
- * Do all threads of a process end, or all but one that calls execve()? de_thread() counts in notify_count those it
- * waits for (fs/exec.c).
+ * Does a thread of the process wait in execve() for all others to end? de_thread() says who (fs/exec.c); before 5.17
+ * only for how many it waits, which is none for a moment.
  */
+static __always_inline bool execs(struct task_struct *task)
+{
+	struct signal_struct *signal = BPF_CORE_READ(task, signal);
+
+	if (bpf_core_field_exists(signal->group_exec_task))
+		return BPF_CORE_READ(signal, group_exec_task);
+	return BPF_CORE_READ(signal, notify_count);
+}
+
+/* Do all threads of a process end, or all but one that execs? */
 static __always_inline bool all_end(struct task_struct *task)
 {
 	u32 flags = BPF_CORE_READ(task, signal, flags);
 
-	return flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP) || BPF_CORE_READ(task, signal, notify_count);
+	return flags & (SIGNAL_GROUP_EXIT | SIGNAL_GROUP_COREDUMP) || execs(task);
 }
 
 SEC("?raw_tp/sched_process_exit")

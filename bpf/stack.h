@@ -192,14 +192,22 @@ __noinline u64 print_word(struct task_state *ts, u64 hash, u64 word)
  */
 static __always_inline u64 print_callers(struct task_state *ts, u64 hash)
 {
-	u64 words[PRINT_STEP], sp = ts->walk.sp;
-	u32 i, j;
+	u64 words[PRINT_STEP], sp = ts->walk.sp, low;
+	u32 first = ts->walk.first, last = first + ts->walk.n - 1, i, j;
+	struct lt_mapping *begin = bpf_map_lookup_elem(&mappings, &first);
+	struct lt_mapping *end = bpf_map_lookup_elem(&mappings, &last);
 
+	if (!ts->walk.n || !begin || !end)
+		return hash;
+	low = begin->start;
 	for (i = 0; i < PRINT_WORDS / PRINT_STEP; i++) {
 		if (bpf_probe_read_user(words, sizeof(words), (void *)(sp + i * sizeof(words))))
 			break;
-		for (j = 0; j < PRINT_STEP; j++)
-			hash = print_word(ts, hash, words[j]);
+		/* Most are far from all code. */
+		for (j = 0; j < PRINT_STEP; j++) {
+			if (words[j] - low < end->start - low)
+				hash = print_word(ts, hash, words[j]);
+		}
 	}
 	return hash;
 }

@@ -155,6 +155,7 @@ struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
 	int notify_count;
+	struct task_struct *group_exec_task; /* group_exit_task before 5.17 */
 	unsigned int flags;
 };
 

@@ -12,3 +12,4 @@
 #define HOST_PICK(_1, _2, _3, name, ...) name
 #define BPF_CORE_READ(src, ...)		 HOST_PICK(__VA_ARGS__, HOST_READ3, HOST_READ2, HOST_READ1)(src, __VA_ARGS__)
 #define bpf_core_read(dst, size, src)	 memcpy(dst, src, size)
+#define bpf_core_field_exists(field)	 1
