@@ -74,7 +74,7 @@ def can_choose():
 
 def measure(lab, command, options):
     """(stacks, right ones, stacks whose direct caller is right)"""
-    run = golden.Run(lab, *command)
+    run = golden.Run(lab, *command, functions=(*golden.FUNCTIONS, "posix_memalign"))
     _, document = run.observe(*options, seconds=SECONDS)
     result = run.compare(document)
     wanted, found = run.stacks(), golden.read_leaktrace(document, run.pid)
