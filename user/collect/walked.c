@@ -156,7 +156,8 @@ static void finish(struct walked *w, const struct walk_context *c, struct image 
 		walk_copy(&found, c, then, true, epoch, rec, &kernel);
 		take_better(w, &found);
 	}
-	if (w->end == LT_END_WHOLE)
+	/* Nothing would be new in the second try. */
+	if (w->end == LT_END_WHOLE || (then == &img->mappings && !img->mappings_stale))
 		return;
 	image__refresh_mappings(img, c->images);
 	walk_copy(&found, c, &img->mappings, img->epoch == epoch, epoch, rec, &kernel);

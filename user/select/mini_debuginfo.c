@@ -17,20 +17,10 @@
 
 static const Elf_Data *find_packed(Elf *elf)
 {
-	struct elf_strings names;
-	Elf_Scn *scn = NULL;
-	size_t index;
 	GElf_Shdr sh;
+	Elf_Scn *scn = untrusted_elf__section(elf, ".gnu_debugdata", &sh);
 
-	if (elf_getshdrstrndx(elf, &index))
-		return NULL;
-	names = untrusted_elf__strings(elf, index);
-	while ((scn = elf_nextscn(elf, scn))) {
-		if (gelf_getshdr(scn, &sh) && sh.sh_type == SHT_PROGBITS && sh.sh_size <= MAX_PACKED &&
-		    !strcmp(elf_strings__at(&names, sh.sh_name), ".gnu_debugdata"))
-			return untrusted_elf__data(scn, &sh);
-	}
-	return NULL;
+	return scn && sh.sh_type == SHT_PROGBITS && sh.sh_size <= MAX_PACKED ? untrusted_elf__data(scn, &sh) : NULL;
 }
 
 static int to_errno(lzma_ret ret)

@@ -58,21 +58,10 @@ int targets__parse(struct targets *t, const char *text, struct err *e)
 /* A Go binary carries the section .go.buildinfo (Go 1.13 on, also when stripped) or a note of its build id. */
 static bool is_go(Elf *elf)
 {
-	struct elf_strings names;
-	Elf_Scn *scn = NULL;
-	size_t index;
 	GElf_Shdr sh;
 
-	if (elf_getshdrstrndx(elf, &index))
-		return false;
-	names = untrusted_elf__strings(elf, index);
-	while ((scn = elf_nextscn(elf, scn))) {
-		const char *name = gelf_getshdr(scn, &sh) ? elf_strings__at(&names, sh.sh_name) : "";
-
-		if (!strcmp(name, ".go.buildinfo") || !strcmp(name, ".note.go.buildid"))
-			return true;
-	}
-	return false;
+	return untrusted_elf__section(elf, ".go.buildinfo", &sh) ||
+	       untrusted_elf__section(elf, ".note.go.buildid", &sh);
 }
 
 static int check_program(pid_t pid, struct err *e)

@@ -66,3 +66,20 @@ const char *elf_strings__at(const struct elf_strings *s, size_t offset)
 {
 	return offset < s->size ? s->at + offset : "";
 }
+
+Elf_Scn *untrusted_elf__section(Elf *elf, const char *name, GElf_Shdr *sh)
+{
+	struct elf_strings names;
+	Elf_Scn *scn = NULL;
+	size_t index;
+
+	if (elf_getshdrstrndx(elf, &index))
+		return NULL;
+	names = untrusted_elf__strings(elf, index);
+	while ((scn = elf_nextscn(elf, scn))) {
+		if (gelf_getshdr(scn, sh) && sh->sh_type != SHT_NOBITS && sh->sh_size &&
+		    !strcmp(elf_strings__at(&names, sh->sh_name), name))
+			return scn;
+	}
+	return NULL;
+}

@@ -13,6 +13,9 @@
 /* NULL when it is no ELF file, or one with more sections or segments than a linker makes. End with elf_end(). */
 Elf *untrusted_elf__begin(int fd);
 
+/* The first section of this name that has content; NULL when there is none. sh becomes its header. */
+Elf_Scn *untrusted_elf__section(Elf *elf, const char *name, GElf_Shdr *sh);
+
 /* Content of a section; NULL when it is empty, broken or unreasonably large. */
 Elf_Data *untrusted_elf__data(Elf_Scn *scn, const GElf_Shdr *sh);
 

@@ -114,24 +114,6 @@ bool cfi_file__address(const struct cfi_file *f, uint64_t offset, uint64_t *addr
 	return false;
 }
 
-/* The first section of this name that has content. */
-static Elf_Scn *find_section(Elf *elf, const char *name, GElf_Shdr *sh)
-{
-	struct elf_strings names;
-	Elf_Scn *scn = NULL;
-	size_t index;
-
-	if (elf_getshdrstrndx(elf, &index))
-		return NULL;
-	names = untrusted_elf__strings(elf, index);
-	while ((scn = elf_nextscn(elf, scn))) {
-		if (gelf_getshdr(scn, sh) && sh->sh_type != SHT_NOBITS && sh->sh_size &&
-		    !strcmp(elf_strings__at(&names, sh->sh_name), name))
-			return scn;
-	}
-	return NULL;
-}
-
 static struct cfi_part part_of(const GElf_Shdr *sh)
 {
 	return (struct cfi_part){.offset = sh->sh_offset, .size = sh->sh_size, .address = sh->sh_addr};
@@ -176,10 +158,10 @@ static bool find_eh_frame(const struct cfi_file *f, Elf *elf, struct cfi_source 
 {
 	GElf_Shdr sh;
 
-	if (!find_section(elf, ".eh_frame", &sh))
+	if (!untrusted_elf__section(elf, ".eh_frame", &sh))
 		return find_by_segment(f, elf, from);
 	from->section = part_of(&sh);
-	if (find_section(elf, ".eh_frame_hdr", &sh))
+	if (untrusted_elf__section(elf, ".eh_frame_hdr", &sh))
 		from->search_table = part_of(&sh);
 	return true;
 }
@@ -191,7 +173,7 @@ static bool find_debug_frame(Elf *elf, struct cfi_source *from)
 	GElf_Chdr ch;
 	Elf_Scn *scn;
 
-	scn = find_section(elf, ".debug_frame", &sh);
+	scn = untrusted_elf__section(elf, ".debug_frame", &sh);
 	if (!scn)
 		return false;
 	from->section = part_of(&sh);

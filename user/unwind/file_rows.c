@@ -29,7 +29,7 @@ struct file_rows {
 	struct extents extents;
 	VEC(struct named_file) named;
 	int files_fd;
-	unsigned int no_room;
+	bool said_full;
 };
 
 uint64_t file_rows__wanted(const struct tables *t)
@@ -162,13 +162,9 @@ int file_rows__load(struct file_rows *r, struct file_table *f)
 		memcpy(all + f->first, f->table.rows.at, n * sizeof(*all));
 		return 0;
 	}
-	if (!r->no_room++)
+	if (!r->said_full)
 		log__warn("the unwind tables are full: stacks through the libraries that came last are walked in user "
 			  "space, which costs much more");
+	r->said_full = true;
 	return -ENOSPC;
-}
-
-unsigned int file_rows__without_room(const struct file_rows *r)
-{
-	return r->no_room;
 }

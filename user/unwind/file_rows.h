@@ -41,6 +41,3 @@ int file_rows__load(struct file_rows *r, struct file_table *f);
  * be described without its mappings has none, nor has one whose rows are not loaded.
  */
 void file_rows__name(struct file_rows *r, const struct module *m, struct file_table *f);
-
-/* Files whose rows did not find room, so far. */
-unsigned int file_rows__without_room(const struct file_rows *r);

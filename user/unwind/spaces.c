@@ -245,8 +245,3 @@ void spaces__remove(struct spaces *s, uint32_t id)
 	mapping_list__free(&own->published);
 	memset(own, 0, sizeof(*own));
 }
-
-unsigned int spaces__files_without_room(const struct spaces *s)
-{
-	return file_rows__without_room(s->rows);
-}

@@ -41,6 +41,3 @@ uint32_t spaces__epoch(const struct spaces *s, uint32_t space);
  * ones stay and are doubtful.
  */
 int spaces__publish(struct spaces *s, uint32_t space, const struct mappings *m, uint32_t stale);
-
-/* Files whose table did not find room, so far. */
-unsigned int spaces__files_without_room(const struct spaces *s);

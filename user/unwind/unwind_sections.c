@@ -6,31 +6,13 @@
 #include "select/untrusted_elf.h"
 #include "unwind/unwind_sections.h"
 
-/* A section by its name; NULL when there is none. */
-static Elf_Scn *find_section(Elf *elf, const char *name, GElf_Shdr *sh)
-{
-	struct elf_strings names;
-	Elf_Scn *scn = NULL;
-	size_t index;
-
-	if (elf_getshdrstrndx(elf, &index))
-		return NULL;
-	names = untrusted_elf__strings(elf, index);
-	while ((scn = elf_nextscn(elf, scn))) {
-		if (gelf_getshdr(scn, sh) && sh->sh_type != SHT_NOBITS &&
-		    !strcmp(elf_strings__at(&names, sh->sh_name), name))
-			return scn;
-	}
-	return NULL;
-}
-
 bool unwind_sections__eh_frame(int fd, uint64_t *start, uint64_t *end)
 {
 	Elf *elf = untrusted_elf__begin(fd);
 	bool found = false;
 	GElf_Shdr sh;
 
-	if (elf && find_section(elf, ".eh_frame", &sh) && (sh.sh_flags & SHF_ALLOC)) {
+	if (elf && untrusted_elf__section(elf, ".eh_frame", &sh) && (sh.sh_flags & SHF_ALLOC)) {
 		*start = sh.sh_addr;
 		found = !__builtin_add_overflow(sh.sh_addr, sh.sh_size, end);
 	}
@@ -61,7 +43,7 @@ int unwind_sections__debug_frame(int fd, void **bytes, size_t *n)
 
 	*n = 0;
 	if (elf)
-		scn = find_section(elf, ".debug_frame", &sh);
+		scn = untrusted_elf__section(elf, ".debug_frame", &sh);
 	if (scn)
 		data = decompressed(scn, &sh);
 	if (data) {
