@@ -117,6 +117,8 @@ __noinline int walk_ask(struct task_state *ts, u64 pc)
 		return 0;
 	}
 	file = bpf_map_lookup_elem(&files, &vma.file);
+	if (!file && vma.user_file.inode)
+		file = bpf_map_lookup_elem(&files, &vma.user_file);
 	if (!file)
 		return LT_END_UNMAPPED;
 	pc = pc_in_file(file, &vma, pc, &known);

@@ -10,11 +10,33 @@
 #define VM_EXEC	   0x4
 #define PAGE_SHIFT 12
 
+/* Bit 25 at first, then 24, while 25 became another flag: what is read then is no inode that anyone has told us. */
+#define FMODE_BACKING 0x3000000
+
 struct found_vma {
 	u64 start, offset; /* offset of start in the file */
 	u64 executable;
-	struct lt_file_key file; /* inode 0: no file */
+	struct lt_file_key file;      /* inode 0: no file */
+	struct lt_file_key user_file; /* of overlayfs, as its user knows it; inode 0: no other */
 };
+
+static __always_inline void read_key(struct inode *inode, struct lt_file_key *key)
+{
+	key->inode = BPF_CORE_READ(inode, i_ino);
+	key->device = BPF_CORE_READ(inode, i_sb, s_dev);
+}
+
+/*
+ * What is mapped of a file on overlayfs is the file below; /proc/PID/maps shows that before 6.8 (def3ae83da02 "fs:
+ * store real path instead of fake path in backing file f_path"), and the one of overlayfs since.
+ */
+static __always_inline void read_user_key(struct file *file, struct lt_file_key *key)
+{
+	struct backing_file *backing = (void *)file;
+
+	if (bpf_core_field_exists(backing->user_path) && BPF_CORE_READ(file, f_mode) & FMODE_BACKING)
+		read_key(BPF_CORE_READ(backing, user_path.dentry, d_inode), key);
+}
 
 static long look_at_vma(struct task_struct *task, struct vm_area_struct *vma, void *data)
 {
@@ -26,8 +48,8 @@ static long look_at_vma(struct task_struct *task, struct vm_area_struct *vma, vo
 	found->offset = vma->vm_pgoff << PAGE_SHIFT;
 	found->executable = vma->vm_flags & VM_EXEC;
 	if (file) {
-		found->file.inode = BPF_CORE_READ(file, f_inode, i_ino);
-		found->file.device = BPF_CORE_READ(file, f_inode, i_sb, s_dev);
+		read_key(BPF_CORE_READ(file, f_inode), &found->file);
+		read_user_key(file, &found->user_file);
 	}
 	return 0;
 }

@@ -139,8 +139,25 @@ struct inode {
 	unsigned long i_ino;
 };
 
+struct dentry {
+	struct inode *d_inode;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+typedef unsigned int fmode_t;
+
 struct file {
 	struct inode *f_inode;
+	fmode_t f_mode;
+};
+
+/* What is mapped of a file on overlayfs since 6.7; user_path is in a union. */
+struct backing_file {
+	struct file file;
+	struct path user_path;
 };
 
 /* vm_flags is const and in a union since 6.3; its place and size are those of the plain word. */

@@ -21,7 +21,7 @@ HEADER = os.path.join(TOP, "vmlinux", "vmlinux.h")
 KERNEL = "/sys/kernel/btf/vmlinux"
 
 # Fields that some supported kernels lack; the code asks bpf_core_field_exists() before it reads them.
-OPTIONAL = {("signal_struct", "group_exec_task")}
+OPTIONAL = {("signal_struct", "group_exec_task"), ("backing_file", "user_path")}
 # Unsigned in every kernel but not of one size; libbpf widens or narrows the load when the program is loaded.
 RESIZED = {("pt_regs", "cs"), ("pt_regs", "ss")}
 
