@@ -26,7 +26,7 @@ static bool is_start(const struct golden *g, uint64_t pc, uint64_t end)
 {
 	GElf_Ehdr eh;
 
-	return gelf_getehdr(g->elf, &eh) && pc >= eh.e_entry && end <= eh.e_entry + 256;
+	return gelf_getehdr(g->elf, &eh) && pc == eh.e_entry && end <= eh.e_entry + 256;
 }
 
 /* One row of the full table: all that libdw knows about its code is the same, but for short gaps in it. */
@@ -138,6 +138,9 @@ static void calls_have_their_rules_in(const char *path)
 	while (!full.without_rows && getline(&line, &room, f) > 0) {
 		char *colon = strchr(line, ':');
 
+		/* A call that ends a section returns to nothing that is shown here. */
+		if (!strncmp(line, "Disassembly", strlen("Disassembly")))
+			after_call = false;
 		if (line[0] != ' ' || !colon)
 			continue;
 		if (after_call) {

@@ -43,22 +43,20 @@ static uint64_t find_restorer(struct builder *b, uint64_t start, uint64_t end)
 	return end;
 }
 
-/* What calls the first function of a process, as _dl_start_user of glibc's loader does, is the end of its stack. */
+/*
+ * What calls the first function of a process, as _dl_start_user of glibc's loader does, is the end of its stack. Known
+ * where it is all that is left of the gap: no row may begin in the middle of an instruction.
+ */
 static int add_unknown(struct builder *b, uint64_t start, uint64_t end)
 {
-	uint64_t entry = b->file.entry, known;
+	uint64_t entry = b->file.entry;
 	int err = 0;
 
-	if (entry < start || entry >= end)
+	if (entry < start || entry >= end || end - entry > START_CODE)
 		return row_sink__add(&b->sink, start, end, LT_RULE_GUESS);
-	known = end - entry < START_CODE ? end : entry + START_CODE;
 	if (entry > start)
 		err = row_sink__add(&b->sink, start, entry, LT_RULE_GUESS);
-	if (!err)
-		err = row_sink__add(&b->sink, entry, known, LT_RULE_END);
-	if (!err && known < end)
-		err = row_sink__add(&b->sink, known, end, LT_RULE_GUESS);
-	return err;
+	return err ? err : row_sink__add(&b->sink, entry, end, LT_RULE_END);
 }
 
 /* Code that has no unwind information. In it may be the C library's way back from a signal handler. */

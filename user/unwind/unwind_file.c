@@ -72,8 +72,17 @@ static bool is_ours(const Elf64_Ehdr *eh)
 	       eh->e_phnum <= UNWIND_MAX_SEGMENTS;
 }
 
+/*
+ * Does a process begin in this file, if it names no interpreter? A program at a fixed address, and the loader, which
+ * goes by its name. The linker gives libraries an entry, too, which means nothing.
+ */
+static bool is_first(const Elf64_Ehdr *eh, const struct module *m)
+{
+	return eh->e_type == ET_EXEC || (m->path && !strncmp(module__name(m), "ld-", 3));
+}
+
 /* The program headers may lie anywhere: BOLT moves them to the end. */
-static int read_segments(struct unwind_file *f)
+static int read_segments(struct unwind_file *f, const struct module *m)
 {
 	Elf64_Phdr phdrs[UNWIND_MAX_SEGMENTS];
 	Elf64_Ehdr eh;
@@ -81,9 +90,12 @@ static int read_segments(struct unwind_file *f)
 
 	if (read_at(f->fd, 0, &eh, sizeof(eh)) != sizeof(eh) || !is_ours(&eh))
 		return -ENOEXEC;
-	f->entry = eh.e_entry;
+	if (is_first(&eh, m))
+		f->entry = eh.e_entry;
 	n = read_at(f->fd, eh.e_phoff, phdrs, eh.e_phnum * sizeof(phdrs[0])) / sizeof(phdrs[0]);
 	for (i = 0; i < n; i++) {
+		if (phdrs[i].p_type == PT_INTERP)
+			f->entry = eh.e_entry;
 		if (phdrs[i].p_type == PT_LOAD) {
 			add_segment(f, &phdrs[i]);
 		} else if (phdrs[i].p_type == PT_GNU_EH_FRAME) {
@@ -100,7 +112,7 @@ int unwind_file__open(struct unwind_file *f, const struct module *m)
 	struct stat st;
 
 	f->n = 0;
-	f->eh_frame_hdr = f->eh_frame_hdr_size = 0;
+	f->eh_frame_hdr = f->eh_frame_hdr_size = f->entry = 0;
 	if (m->fd < 0)
 		return m->open_error;
 	f->fd = m->fd;
@@ -109,7 +121,7 @@ int unwind_file__open(struct unwind_file *f, const struct module *m)
 	if (!S_ISREG(st.st_mode))
 		return -ENOEXEC;
 	f->size = (uint64_t)st.st_size;
-	return read_segments(f);
+	return read_segments(f, m);
 }
 
 const struct unwind_segment *unwind_file__segment(const struct unwind_file *f, uint64_t address)

@@ -25,7 +25,7 @@ struct unwind_file {
 	unsigned int n;
 	struct unwind_segment segments[UNWIND_MAX_SEGMENTS]; /* by address, none overlaps another */
 	uint64_t eh_frame_hdr, eh_frame_hdr_size;	     /* size 0: there is none */
-	uint64_t entry;					     /* where a process begins */
+	uint64_t entry;					     /* where a process begins; 0: in no code of this file */
 };
 
 /* -ENOEXEC: not a loadable file of this machine; the module's open_error. There is nothing to close. */
