@@ -73,6 +73,13 @@ static __always_inline void slot_key__init(struct slot_key *key, struct task_str
 	key->pad = 0;
 }
 
+static __always_inline u32 space_of(u32 slot)
+{
+	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
+
+	return s ? s->space : LT_NO_SPACE;
+}
+
 /* The tables of its mappings are there before its first hit, unless it has just execed. */
 static __always_inline void slot_take_space(u32 slot, u32 exec_id)
 {

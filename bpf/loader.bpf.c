@@ -37,15 +37,10 @@ static __always_inline void on_notice(struct pt_regs *ctx)
 	u32 now = LT_LINK_CONSISTENT, id;
 	struct task_state *ts = task_enter();
 	struct lt_space *space;
-	struct lt_slot *slot;
 
 	if (!ts)
 		return;
-	id = ts->slot;
-	slot = bpf_map_lookup_elem(&slots, &id);
-	if (!slot)
-		return;
-	id = slot->space;
+	id = space_of(ts->slot);
 	space = bpf_map_lookup_elem(&spaces, &id);
 	if (space && distance) {
 		if (bpf_probe_read_user(&now, sizeof(now), (void *)(PT_REGS_IP(ctx) + distance + R_STATE)))

@@ -163,13 +163,6 @@ static __always_inline void stack_send(struct pt_regs *ctx, struct task_state *t
 		site->flags = LT_SITE_SENT;
 }
 
-static __always_inline u32 space_of(u32 slot)
-{
-	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
-
-	return s ? s->space : LT_NO_SPACE;
-}
-
 /* Words of the stack above sp that are looked at, and how many at a time. */
 #define PRINT_WORDS 512
 #define PRINT_STEP  8
