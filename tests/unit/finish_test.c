@@ -420,7 +420,7 @@ static void at_most_so_many(void **state)
 
 static void replaced_words(void **state)
 {
-	struct replaced_word replaced[MAX_PCS];
+	struct lt_replaced replaced[MAX_PCS];
 	struct view v = look();
 	struct stack_copy copy;
 	struct result r;
@@ -433,7 +433,7 @@ static void replaced_words(void **state)
 		for (at = 0; at + 8 <= moment.size; at += 8) {
 			if (memcmp(moment.bytes + at, &moment.pcs[i], 8) || n == MAX_PCS)
 				continue;
-			replaced[n++] = (struct replaced_word){moment.regs[REG_SP] + at, moment.pcs[i]};
+			replaced[n++] = (struct lt_replaced){moment.regs[REG_SP] + at, moment.pcs[i]};
 			memset(moment.bytes + at, 0xee, 8);
 		}
 	}

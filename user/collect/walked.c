@@ -102,7 +102,7 @@ static void walk_copy(struct walked *w, const struct walk_context *c, const stru
 		.n_regs = LT_PARTIAL_REGS,
 		.parts = parts,
 		.n_parts = 2,
-		.replaced = (const struct replaced_word *)rec->replaced,
+		.replaced = rec->replaced,
 		.n_replaced = at_most(rec->n_replaced, LT_PARTIAL_REPLACED),
 	};
 	bool interrupted[LT_MAX_FRAMES] = {};

@@ -53,7 +53,7 @@ static void undo_replaced(const struct stack_copy *copy, uint64_t address, unsig
 	unsigned int i, j;
 
 	for (i = 0; i < copy->n_replaced; i++) {
-		const struct replaced_word *r = &copy->replaced[i];
+		const struct lt_replaced *r = &copy->replaced[i];
 
 		for (j = 0; j < size; j++) {
 			uint64_t into = address + j - r->at;

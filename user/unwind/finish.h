@@ -14,11 +14,6 @@
 struct mappings;
 struct finisher;
 
-/* A return address on the stack that the kernel has replaced by that of a return probe, and what it was. */
-struct replaced_word {
-	uint64_t at, was;
-};
-
 /* A part of a stack, from an address up. */
 struct stack_part {
 	uint64_t at;
@@ -32,7 +27,7 @@ struct stack_copy {
 	unsigned int n_regs;
 	const struct stack_part *parts; /* the first that holds an address is read */
 	unsigned int n_parts;
-	const struct replaced_word *replaced;
+	const struct lt_replaced *replaced;
 	unsigned int n_replaced;
 };
 
