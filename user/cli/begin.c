@@ -109,7 +109,8 @@ static int load_bpf(struct session *s, struct err *e)
 	err = privilege__check_path(s->path, e);
 	if (err)
 		return err;
-	lo.rows = rows_wanted(s);
+	if (o->stacks != STACKS_BY_FRAME_POINTERS)
+		lo.rows = rows_wanted(s);
 	s->bpf = loader__load(&lo, &s->stacks, e);
 	return s->bpf ? 0 : -ENOTSUP;
 }
@@ -188,13 +189,6 @@ static struct image *add_image(struct session *s, pid_t pid, int *err, struct er
 	return NULL;
 }
 
-static int ended(struct err *e, pid_t pid)
-{
-	return err__set(e, -ESRCH,
-			"process %d ended while it was being attached to; if it is started anew, give its new pid",
-			pid);
-}
-
 /* Twice where a loader is found: what it loads or unloads is told from the moment on that it is watched. */
 static int read_mappings(struct session *s, struct image *img)
 {
@@ -218,12 +212,12 @@ static int attach_target(struct session *s, struct target *t, struct err *e)
 	if (err == -EACCES || err == -EPERM)
 		return err__set(e, err, "not permitted to read the mappings of process %d; run as root (sudo)", t->pid);
 	if (err)
-		return ended(e, t->pid);
+		return target__ended(t->pid, e);
 	n = attacher__attach(s->attacher, t->pid, &img->mappings, e);
 	if (n < 0)
 		return n;
 	if (process_info__read(t->pid, &info) || info.state == 'Z' || info.start_ticks != t->start_ticks)
-		return ended(e, t->pid);
+		return target__ended(t->pid, e);
 	return n ? 0 : no_allocator(s, t->pid, e);
 }
 

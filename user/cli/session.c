@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,9 +12,6 @@
 #include "cli/begin.h"
 #include "probe/loader.h"
 #include "probe/privilege.h"
-#include "select/process_info.h"
-
-#define RESCAN_NS (2 * NSEC_PER_SEC)
 
 static int start_accounts(struct session *s, struct err *e)
 {

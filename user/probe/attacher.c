@@ -15,6 +15,7 @@
 #include "probe/attacher.h"
 #include "probe/plan.h"
 #include "probe/uprobe_multi.h"
+#include "select/target.h"
 
 /* A module that was planned, once for all processes. */
 struct planned {
@@ -246,10 +247,7 @@ static int attach_module(struct attacher *a, pid_t pid, const struct planned *p,
 	attachment__close(at);
 	a->attachments.n--;
 	if (err == -ESRCH)
-		return err__set(
-			e, err,
-			"process %d ended while it was being attached to; if it is started anew, give its new pid",
-			pid);
+		return target__ended(pid, e);
 	return err__set(e, err, "cannot attach to %s in process %d: %s; -v tells more", p->module->path, pid,
 			strerror(-err));
 }

@@ -141,6 +141,13 @@ int targets__check(struct target *t, struct err *e)
 	return 0;
 }
 
+int target__ended(pid_t pid, struct err *e)
+{
+	return err__set(e, -ESRCH,
+			"process %d ended while it was being attached to; if it is started anew, give its new pid",
+			pid);
+}
+
 void targets__free(struct targets *t)
 {
 	struct target *at;

@@ -27,4 +27,7 @@ int targets__parse(struct targets *t, const char *text, struct err *e);
  */
 int targets__check(struct target *t, struct err *e);
 
+/* -ESRCH with the sentence for one that has ended since it was checked. */
+int target__ended(pid_t pid, struct err *e);
+
 void targets__free(struct targets *t);
