@@ -213,9 +213,8 @@ struct collector *collector__new(struct leaktrace_bpf *bpf, struct images *image
 		c->ring = ring_buffer__new(bpf_map__fd(bpf->maps.ring), on_record, c, NULL);
 		err = c->ring ? 0 : -errno;
 	}
-	if (!err && o->on_block) {
+	if (!err && o->on_block)
 		err = ring_buffer__add(c->ring, bpf_map__fd(bpf->maps.events), on_event_record, c);
-	}
 	if (!err)
 		return c;
 	err__set(e, err, "cannot set up the connection to the kernel: %s", strerror(-err));

@@ -10,7 +10,6 @@
 #include "unwind/unwind_file.h"
 #include "unwind/unwind_info.h"
 
-#define PAGE	   4096
 #define PADDING	   15  /* bytes between two functions that are no code of their own */
 #define START_CODE 256 /* bytes from the entry of a file on that have no caller, if they have no unwind information */
 #define MAX_CODE   (2ull << 30) /* bytes */
@@ -160,7 +159,7 @@ static int add_segments(struct builder *b)
 	size_t at = 0;
 	int err = 0;
 
-	b->table->base = s->start & ~(uint64_t)(PAGE - 1);
+	b->table->base = s->start & ~(uint64_t)(ARCH_PAGE - 1);
 	for (; !err && s; s = next) {
 		code += s->end - s->start;
 		if (code > MAX_CODE || s->end - b->table->base > UINT32_MAX)
