@@ -84,18 +84,14 @@ static bool skip_personality(const struct cfi_section *s, struct reader *r)
 static bool read_augmentation(const struct cfi_section *s, struct cfi_cie *c, const char *letters, struct reader *r)
 {
 	struct reader data;
-	uint64_t n;
 
 	if (!*letters)
 		return true;
 	if (*letters != 'z')
 		return false;
-	n = reader__uleb(r);
-	data.at = reader__take(r, n);
-	if (!data.at)
+	data = reader__part(r, reader__uleb(r));
+	if (data.failed)
 		return false;
-	data.end = r->at;
-	data.failed = false;
 	c->sized = true;
 	while (*++letters) {
 		switch (*letters) {
@@ -126,13 +122,11 @@ static bool read_augmentation(const struct cfi_section *s, struct cfi_cie *c, co
 static bool read_cie(const struct cfi_section *s, struct cfi_cie *c, struct reader *r)
 {
 	uint8_t version = reader__u8(r);
-	const char *letters = (const char *)r->at;
-	const uint8_t *nul = memchr(r->at, 0, reader__left(r));
+	const char *letters = reader__string(r, reader__left(r));
 	uint64_t return_column;
 
-	if ((version != 1 && version != 3 && version != 4) || !nul)
+	if ((version != 1 && version != 3 && version != 4) || !letters)
 		return false;
-	r->at = nul + 1;
 	/* GCC 2: a pointer to tables of its own. */
 	if (letters[0] == 'e' && letters[1] == 'h') {
 		reader__take(r, POINTER_SIZE);

@@ -25,7 +25,7 @@ struct cfi_entries {
 
 /* One entry, after its length. */
 struct entry {
-	struct cfi_bytes rest;
+	struct reader rest;
 	uint32_t offset;
 	uint64_t id;
 	size_t id_at;
@@ -66,26 +66,26 @@ static uint8_t pointer_size(uint8_t encoding)
 }
 
 /* The data that the letters of an augmentation announce. */
-static bool check_augmentation(const char *letters, struct cfi_bytes data, struct cie *cie)
+static bool check_augmentation(const char *letters, struct reader data, struct cie *cie)
 {
 	uint8_t size;
 
 	for (; *letters; letters++) {
 		switch (*letters) {
 		case 'R':
-			size = cfi_bytes__u8(&data);
+			size = reader__u8(&data);
 			cie->pointer_size = size & DW_EH_PE_indirect ? 0 : pointer_size(size);
 			if (!cie->pointer_size)
 				return false;
 			break;
 		case 'P':
-			size = pointer_size(cfi_bytes__u8(&data) & ~DW_EH_PE_indirect);
+			size = pointer_size(reader__u8(&data) & ~DW_EH_PE_indirect);
 			if (!size)
 				return false;
-			cfi_bytes__skip(&data, size);
+			reader__take(&data, size);
 			break;
 		case 'L':
-			cfi_bytes__u8(&data);
+			reader__u8(&data);
 			break;
 		case 'S':
 		case 'B':
@@ -94,18 +94,18 @@ static bool check_augmentation(const char *letters, struct cfi_bytes data, struc
 			return false;
 		}
 	}
-	return !data.bad;
+	return !data.failed;
 }
 
-static bool check_version(struct cfi_bytes *b, enum cfi_section kind, uint8_t *version)
+static bool check_version(struct reader *b, enum cfi_section kind, uint8_t *version)
 {
-	*version = cfi_bytes__u8(b);
+	*version = reader__u8(b);
 	return *version == 1 || *version == 3 || (*version == 4 && kind == CFI_DEBUG_FRAME);
 }
 
 static bool check_cie(struct entry *e, enum cfi_section kind, struct cie *cie)
 {
-	struct cfi_bytes *b = &e->rest, data;
+	struct reader *b = &e->rest, data;
 	const char *letters;
 	uint8_t version;
 	uint64_t column;
@@ -113,22 +113,22 @@ static bool check_cie(struct entry *e, enum cfi_section kind, struct cie *cie)
 	*cie = (struct cie){.offset = e->offset, .pointer_size = ARCH_WORD};
 	if (!check_version(b, kind, &version))
 		return false;
-	letters = cfi_bytes__string(b, MAX_AUGMENTATION);
+	letters = reader__string(b, MAX_AUGMENTATION);
 	if (!letters)
 		return false;
 	/* The size of addresses and that of segment selectors. */
-	if (version == 4 && (cfi_bytes__u8(b) != ARCH_WORD || cfi_bytes__u8(b)))
+	if (version == 4 && (reader__u8(b) != ARCH_WORD || reader__u8(b)))
 		return false;
-	cfi_bytes__leb128(b);
-	cfi_bytes__leb128(b);
-	column = version == 1 ? cfi_bytes__u8(b) : cfi_bytes__leb128(b);
+	cfi_program__leb128(b);
+	cfi_program__leb128(b);
+	column = version == 1 ? reader__u8(b) : cfi_program__leb128(b);
 	if (column > ARCH_MAX_COLUMN)
 		return false;
 	if (*letters) {
 		if (*letters++ != 'z')
 			return false;
 		cie->sized = true;
-		data = cfi_bytes__part(b, cfi_bytes__leb128(b));
+		data = reader__part(b, cfi_program__leb128(b));
 		if (!check_augmentation(letters, data, cie))
 			return false;
 	}
@@ -154,7 +154,7 @@ static const struct cie *find_cie(const struct cfi_entries *all, uint64_t offset
 
 static bool check_fde(const struct cfi_entries *all, struct entry *e, enum cfi_section kind)
 {
-	struct cfi_bytes *b = &e->rest;
+	struct reader *b = &e->rest;
 	const struct cie *cie;
 
 	if (kind == CFI_EH_FRAME && e->id > e->id_at)
@@ -162,9 +162,9 @@ static bool check_fde(const struct cfi_entries *all, struct entry *e, enum cfi_s
 	cie = find_cie(all, kind == CFI_EH_FRAME ? e->id_at - e->id : e->id);
 	if (!cie)
 		return false;
-	cfi_bytes__skip(b, 2u * cie->pointer_size);
+	reader__take(b, 2u * cie->pointer_size);
 	if (cie->sized)
-		cfi_bytes__skip(b, cfi_bytes__leb128(b));
+		reader__take(b, cfi_program__leb128(b));
 	return cfi_program__check(*b, cie->pointer_size);
 }
 
@@ -192,8 +192,8 @@ static int check_entry(struct cfi_entries *all, struct entry *e, enum cfi_sectio
 	return 0;
 }
 
-/* The next entry of b. False: there is none; b->bad if there should be. A length of zero has no entry, too. */
-static bool next_entry(struct cfi_bytes *b, const uint8_t *section, bool to_terminator, struct entry *e)
+/* The next entry of b. False: there is none; b->failed if there should be. A length of zero has no entry, too. */
+static bool next_entry(struct reader *b, const uint8_t *section, bool to_terminator, struct entry *e)
 {
 	uint64_t length;
 
@@ -201,24 +201,24 @@ static bool next_entry(struct cfi_bytes *b, const uint8_t *section, bool to_term
 		if (b->at == b->end)
 			return false;
 		*e = (struct entry){.offset = (uint32_t)(b->at - section)};
-		length = cfi_bytes__u32(b);
+		length = reader__u32(b);
 		if (!length && to_terminator)
 			return false;
-	} while (!length && !b->bad);
+	} while (!length && !b->failed);
 	if (length == DWARF3_LENGTH_64_BIT) {
 		e->wide = true;
-		length = cfi_bytes__u64(b);
+		length = reader__u64(b);
 	}
-	e->rest = cfi_bytes__part(b, length);
+	e->rest = reader__part(b, length);
 	e->id_at = (size_t)(e->rest.at - section);
-	e->id = e->wide ? cfi_bytes__u64(&e->rest) : cfi_bytes__u32(&e->rest);
-	b->bad |= e->rest.bad;
-	return !b->bad;
+	e->id = e->wide ? reader__u64(&e->rest) : reader__u32(&e->rest);
+	b->failed |= e->rest.failed;
+	return !b->failed;
 }
 
 struct cfi_entries *cfi_check(const uint8_t *at, size_t *size, enum cfi_section kind, bool to_terminator, int *why)
 {
-	struct cfi_bytes b = {.at = at, .end = at + *size};
+	struct reader b = reader__of(at, *size);
 	struct cfi_entries *all = calloc(1, sizeof(*all));
 	struct entry e;
 
@@ -232,7 +232,7 @@ struct cfi_entries *cfi_check(const uint8_t *at, size_t *size, enum cfi_section 
 	*why = 0;
 	while (!*why && next_entry(&b, at, to_terminator, &e))
 		*why = check_entry(all, &e, kind);
-	if (b.bad && !*why)
+	if (b.failed && !*why)
 		*why = -EBADMSG;
 	if (*why)
 		goto fail;
@@ -257,20 +257,20 @@ bool cfi_check__search_table(const struct cfi_entries *e, const uint8_t *hdr, si
 {
 	static const uint8_t usual[] = {1, DW_EH_PE_pcrel | DW_EH_PE_sdata4, DW_EH_PE_udata4,
 					DW_EH_PE_datarel | DW_EH_PE_sdata4};
-	struct cfi_bytes b = {.at = hdr, .end = hdr + size};
+	struct reader b = reader__of(hdr, size);
 	uint64_t n;
 
 	if (size < sizeof(usual) || memcmp(hdr, usual, sizeof(usual)))
 		return false;
-	cfi_bytes__skip(&b, sizeof(usual));
-	if (hdr_addr + sizeof(usual) + (uint64_t)(int32_t)cfi_bytes__u32(&b) != frame_addr)
+	reader__take(&b, sizeof(usual));
+	if (hdr_addr + sizeof(usual) + (uint64_t)(int32_t)reader__u32(&b) != frame_addr)
 		return false;
-	n = cfi_bytes__u32(&b);
-	if (b.bad || !n || n > (size_t)(b.end - b.at) / 8)
+	n = reader__u32(&b);
+	if (b.failed || !n || n > reader__left(&b) / 8)
 		return false;
 	while (n--) {
-		cfi_bytes__u32(&b);
-		if (!is_fde(e, hdr_addr + (uint64_t)(int32_t)cfi_bytes__u32(&b) - frame_addr))
+		reader__u32(&b);
+		if (!is_fde(e, hdr_addr + (uint64_t)(int32_t)reader__u32(&b) - frame_addr))
 			return false;
 	}
 	return true;

@@ -39,6 +39,23 @@ static inline const uint8_t *reader__take(struct reader *r, uint64_t n)
 	return p;
 }
 
+/* The next n bytes as a reader of their own, which has failed at once when there are fewer. */
+static inline struct reader reader__part(struct reader *r, uint64_t n)
+{
+	const uint8_t *p = reader__take(r, n);
+
+	return (struct reader){.at = p ? p : r->end, .end = r->at, .failed = !p};
+}
+
+/* The next string, of at most `max` characters before its NUL, or NULL. */
+static inline const char *reader__string(struct reader *r, size_t max)
+{
+	const char *p = (const char *)r->at;
+	size_t len = strnlen(p, reader__left(r));
+
+	return len <= max && reader__take(r, len + 1) ? p : NULL;
+}
+
 #define READER_FIXED(name, type)                                                                                       \
 	static inline type reader__##name(struct reader *r)                                                            \
 	{                                                                                                              \
