@@ -2,8 +2,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/read_at.h"
 #include "unwind/cfi_image.h"
 #include "unwind/arch.h"
 
@@ -61,18 +61,7 @@ static void write_headers(struct layout *l, const struct cfi_source *from, const
 
 static int read_part(int fd, const struct cfi_part *part, char *to)
 {
-	size_t done = 0;
-
-	while (done < part->size) {
-		ssize_t n = pread(fd, to + done, part->size - done, (off_t)(part->offset + done));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return -EIO;
-		done += (size_t)n;
-	}
-	return 0;
+	return read_at(fd, part->offset, to, part->size) == part->size ? 0 : -EIO;
 }
 
 static int read_bytes(struct cfi_image *image, const struct cfi_source *from, size_t frame_at)

@@ -4,27 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/read_at.h"
 #include "select/module.h"
 #include "unwind/arch.h"
 #include "unwind/unwind_file.h"
-
-static size_t read_at(int fd, uint64_t offset, void *buf, size_t n)
-{
-	size_t done = 0;
-
-	while (done < n && offset + done <= INT64_MAX) {
-		ssize_t got = pread(fd, (char *)buf + done, n - done, (off_t)(offset + done));
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	return done;
-}
 
 static void add_segment(struct unwind_file *f, const Elf64_Phdr *ph)
 {
