@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "select/module.h"
 #include "unwind/cfi_file.h"
 
 #define FILE_AT "/proc/self/exe"
@@ -20,7 +21,7 @@ static void like_libdw(void **state)
 {
 	uint64_t left = 64u << 20, before = left, offset, address, compared = 0;
 	int fd = open(FILE_AT, O_RDONLY | O_CLOEXEC);
-	struct cfi_file *f = cfi_file__open(fd, &left);
+	struct cfi_file *f = cfi_file__open(&(struct module){.fd = fd}, &left);
 	Dwarf_CFI *cfi;
 	Elf *elf;
 
@@ -60,7 +61,7 @@ static void no_memory_left(void **state)
 {
 	int fd = open(FILE_AT, O_RDONLY | O_CLOEXEC);
 	uint64_t left = 1000, address = 0, offset;
-	struct cfi_file *f = cfi_file__open(fd, &left);
+	struct cfi_file *f = cfi_file__open(&(struct module){.fd = fd}, &left);
 	Dwarf_Frame *frame;
 
 	(void)state;
@@ -76,7 +77,7 @@ static void no_files(void **state)
 {
 	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	uint64_t left = 1000, address;
-	struct cfi_file *f = cfi_file__open(fd, &left);
+	struct cfi_file *f = cfi_file__open(&(struct module){.fd = fd}, &left);
 	Dwarf_Frame *frame;
 
 	(void)state;

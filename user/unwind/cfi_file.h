@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct cfi_file;
+struct module;
 
 enum cfi_found {
 	CFI_FOUND,
@@ -15,10 +16,10 @@ enum cfi_found {
 };
 
 /*
- * fd stays the caller's and must stay open. NULL when out of memory; a file that is none of this machine's has gaps
+ * m stays the caller's and must stay open. NULL when out of memory; a file that is none of this machine's has gaps
  * only. What is read of it is taken off *memory_left, which outlives it; what does not fit is refused.
  */
-struct cfi_file *cfi_file__open(int fd, uint64_t *memory_left);
+struct cfi_file *cfi_file__open(const struct module *m, uint64_t *memory_left);
 void cfi_file__close(struct cfi_file *f);
 
 /* The address at which the executable byte at `offset` is linked. False: no segment has it. */

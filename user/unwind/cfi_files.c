@@ -28,7 +28,7 @@ static struct known_file *known_file__new(struct cfi_files *files, const struct 
 	if (!k)
 		return NULL;
 	k->module = module;
-	k->file = cfi_file__open(module->fd, &files->memory_left);
+	k->file = cfi_file__open(module, &files->memory_left);
 	if (!k->file) {
 		free(k);
 		return NULL;

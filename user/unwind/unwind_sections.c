@@ -21,12 +21,12 @@ bool unwind_sections__eh_frame(int fd, uint64_t *start, uint64_t *end)
 }
 
 /* libelf makes room for as much as the compression header says. */
-static Elf_Data *decompressed(Elf_Scn *scn, GElf_Shdr *sh)
+Elf_Data *unwind_sections__decompressed(Elf_Scn *scn, GElf_Shdr *sh, size_t max)
 {
 	GElf_Chdr chdr;
 
 	if (sh->sh_flags & SHF_COMPRESSED) {
-		if (sh->sh_size > UNWIND_MAX_BYTES || !gelf_getchdr(scn, &chdr) || chdr.ch_size > UNWIND_MAX_BYTES ||
+		if (sh->sh_size > max || !gelf_getchdr(scn, &chdr) || chdr.ch_size > max ||
 		    elf_compress(scn, 0, 0) < 0 || !gelf_getshdr(scn, sh))
 			return NULL;
 	}
@@ -45,7 +45,7 @@ int unwind_sections__debug_frame(int fd, void **bytes, size_t *n)
 	if (elf)
 		scn = untrusted_elf__section(elf, ".debug_frame", &sh);
 	if (scn)
-		data = decompressed(scn, &sh);
+		data = unwind_sections__decompressed(scn, &sh, UNWIND_MAX_BYTES);
 	if (data) {
 		*bytes = malloc(data->d_size);
 		if (*bytes) {
