@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "random_numbers.h"
 #include "unwind/cfi_check.h"
 
 static uint8_t section[1 << 20];
@@ -348,7 +349,7 @@ static void search_tables(void **state)
 static void any_bytes(void **state)
 {
 	static uint8_t whole[256];
-	uint64_t random = 88172645463325252ull;
+	uint64_t random = RANDOM_SEED;
 	size_t cie, n, size;
 	unsigned int i;
 
@@ -359,9 +360,7 @@ static void any_bytes(void **state)
 	n = used;
 	memcpy(whole, section, n);
 	for (i = 0; i < 200000; i++) {
-		random ^= random << 13;
-		random ^= random >> 7;
-		random ^= random << 17;
+		next_random(&random);
 		memcpy(section, whole, n);
 		section[random % n] = (uint8_t)(random >> 32);
 		section[(random >> 8) % n] = (uint8_t)(random >> 40);

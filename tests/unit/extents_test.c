@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "random_numbers.h"
 #include "unwind/extents.h"
 
 static void one_after_the_other(void **state)
@@ -92,12 +93,9 @@ static int64_t model_take(uint32_t n, uint64_t now)
 
 static uint32_t pick(uint32_t n)
 {
-	static uint64_t x = 88172645463325252ull;
+	static uint64_t state = RANDOM_SEED;
 
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return (uint32_t)((x >> 20) % n);
+	return (uint32_t)((next_random(&state) >> 20) % n);
 }
 
 static void random_calls(void **state)

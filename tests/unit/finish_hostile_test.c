@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "finish_fixture.h"
+#include "random_numbers.h"
 #include "select/module.h"
 
 #define MAX_FILE (256u << 10)
@@ -139,14 +140,6 @@ static struct range section(const char *name)
 	return r;
 }
 
-static uint64_t next_random(uint64_t *random)
-{
-	*random ^= *random << 13;
-	*random ^= *random >> 7;
-	*random ^= *random << 17;
-	return *random;
-}
-
 /* One to four places, with bytes that mean much: the ends of numbers, instructions, register numbers. */
 static void mutate(uint8_t *bytes, const struct range *in, uint64_t *random)
 {
@@ -165,7 +158,7 @@ static void mutate(uint8_t *bytes, const struct range *in, uint64_t *random)
 static void mutate_and_walk(const struct range *in, unsigned int times)
 {
 	static uint8_t bytes[MAX_FILE];
-	uint64_t random = 88172645463325252ull;
+	uint64_t random = RANDOM_SEED;
 	unsigned int i;
 
 	check_healthy();

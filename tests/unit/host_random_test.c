@@ -4,6 +4,7 @@
  * model that knows the truth: sums, counts and floors agree after each step.
  */
 #include "host_calls.h"
+#include "random_numbers.h"
 
 #define STEPS	  100000
 #define THREADS	  5
@@ -48,15 +49,12 @@ static struct process {
 	unsigned int n_taken;
 } processes[PROCESSES];
 
-static u64 seed;
+static uint64_t seed;
 static s64 tracked_blocks, tracked_bytes;
 
 static u64 pick(u64 n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed >> 11) % n;
+	return (next_random(&seed) >> 11) % n;
 }
 
 static u64 address_of(u64 i)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Where a walk goes: which mapping and row hold at a pc, how deep, what changes under it, and what its hash says. */
 #include "host_walk.h"
+#include "random_numbers.h"
 
 #define END    lt_rule_pack(LT_RULE_END, 0, 0)
 #define GUESS  lt_rule_pack(LT_RULE_GUESS, 0, 0)
@@ -16,15 +17,7 @@ static unsigned int flags(void)
 	return host.current->state.stack.flags;
 }
 
-static u64 next_random(void)
-{
-	static u64 x = 88172645463325252ull;
-
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return x;
-}
+static uint64_t random_state = RANDOM_SEED;
 
 static void edges_of_mappings(void **how)
 {
@@ -102,12 +95,12 @@ static void any_number_of_mappings(void **how)
 			starts[i] = pc;
 			m.start = m.bias = pc;
 			m.file = i + 1;
-			pc += 1 + next_random() % 0x2000;
+			pc += 1 + next_random(&random_state) % 0x2000;
 			scene__add_mapping(&m, pc);
 		}
 		scene__publish();
 		for (i = 0; i < 50; i++) {
-			u64 at = CODE + next_random() % (pc - CODE);
+			u64 at = CODE + next_random(&random_state) % (pc - CODE);
 
 			for (file = n; starts[file - 1] > at; file--)
 				;
@@ -132,13 +125,13 @@ static void any_number_of_rows(void **how)
 		scene__add_table(1, CODE - 0x100000, CODE - 0xff000, (struct lt_row[]){{0, END}}, 1);
 		for (i = 0; i < n; i++) {
 			table[i] = (struct lt_row){pc, lt_rule_pack(LT_RULE_NONE, 1 + i % 63, i)};
-			pc += 1 + next_random() % 60;
+			pc += 1 + next_random(&random_state) % 60;
 		}
 		scene__add_table(2, CODE, CODE + 0x100000, table, n);
 		scene__add_table(3, CODE + 0x100000, CODE + 0x200000, (struct lt_row[]){{0, END}}, 1);
 		scene__publish();
 		for (i = 0; i < 60; i++) {
-			u32 where = 1 + (u32)(next_random() % pc);
+			u32 where = 1 + (u32)(next_random(&random_state) % pc);
 
 			for (at = n - 1; table[at].pc > where; at--)
 				;

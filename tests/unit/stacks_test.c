@@ -13,6 +13,7 @@
 
 #include "collect/stacks.h"
 #include "collect/walked.h"
+#include "random_numbers.h"
 #include "unwind/tables.h"
 
 #define SITES 3000
@@ -271,12 +272,9 @@ static void why_it_is_not_whole(void **state)
 
 static uint32_t pick(uint32_t n)
 {
-	static uint64_t x = 88172645463325252ull;
+	static uint64_t state = RANDOM_SEED;
 
-	x ^= x << 13;
-	x ^= x >> 7;
-	x ^= x << 17;
-	return (uint32_t)((x >> 20) % n);
+	return (uint32_t)((next_random(&state) >> 20) % n);
 }
 
 /* Many stacks of few frames, some in files: joined exactly where they are equal, in whatever order they come. */

@@ -19,12 +19,6 @@
 static struct image image;
 static struct entries entries;
 
-static void begin(void)
-{
-	entries.address = IMAGE_EH_FRAME;
-	entries.n = 0;
-}
-
 static void build(struct unwind_table *t)
 {
 	image__of(&image, &entries);
@@ -137,7 +131,7 @@ static void check(const struct program *p)
 	struct unwind_table t;
 	size_t i;
 
-	begin();
+	begin_entries(&entries);
 	put_fde(&entries, put_usual_cie(&entries), IMAGE_CODE, IMAGE_CODE_SIZE, p->bytes, p->n);
 	build(&t);
 	for (i = 0; !i || (i < 6 && p->expected[i].at); i++) {
@@ -171,7 +165,7 @@ static void set_loc(void **state)
 	int32_t distance;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	put_usual_cie(&entries);
 	/* The entry's length, CIE pointer, start, size, augmentation, and one byte of the program come before it. */
 	distance = IMAGE_CODE + 0x123 - (int32_t)(IMAGE_EH_FRAME + entries.n + 18);
@@ -195,7 +189,7 @@ static void signal_frames(void **state)
 	size_t cie;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	cie = put_cie(&entries, "zRS", &data, 1);
 	memcpy(program, frame, sizeof(frame));
 	program[sizeof(frame) - 1] = 0; /* the second byte of the last number */

@@ -15,6 +15,13 @@ struct entries {
 	size_t open; /* the length to be filled in */
 };
 
+/* None yet, for an image. */
+static inline void begin_entries(struct entries *e)
+{
+	e->address = IMAGE_EH_FRAME;
+	e->n = 0;
+}
+
 static inline void put(struct entries *e, uint64_t value, size_t size)
 {
 	memcpy(e->bytes + e->n, &value, size);

@@ -19,12 +19,6 @@
 static struct image image;
 static struct entries entries;
 
-static void begin(void)
-{
-	entries.address = IMAGE_EH_FRAME;
-	entries.n = 0;
-}
-
 static void build(struct unwind_table *t, bool every_row)
 {
 	image__of(&image, &entries);
@@ -89,7 +83,7 @@ static void encodings(void **state)
 			bool fits = !applied[i] || form == DW_EH_PE_absptr || form == DW_EH_PE_udata8 ||
 				    form >= DW_EH_PE_signed || form == DW_EH_PE_uleb128;
 
-			begin();
+			begin_entries(&entries);
 			put_encoded((uint8_t)(applied[i] | form));
 			build(&t, true);
 			if ((known && fits) != (rule_at(&t, CODE) == SP(8) && rule_at(&t, CODE + 0x6f) == SP(8)))
@@ -114,7 +108,7 @@ static void encodings_of_no_use(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad); i++) {
-		begin();
+		begin_entries(&entries);
 		put_encoded(bad[i]);
 		put_function(put_usual_cie(&entries), CODE + 0x100, 0x10, 16);
 		build(&t, true);
@@ -131,7 +125,7 @@ static uint32_t with_augmentation(const char *letters, const char *data, size_t 
 	struct unwind_table t;
 	uint32_t rule;
 
-	begin();
+	begin_entries(&entries);
 	put_fde(&entries, put_cie(&entries, letters, data, n), CODE, 0x100, "", 0);
 	build(&t, true);
 	rule = rule_at(&t, CODE);
@@ -179,7 +173,7 @@ static uint32_t with_cie(uint8_t version, const void *cie, size_t n)
 	struct unwind_table t;
 	uint32_t rule;
 
-	begin();
+	begin_entries(&entries);
 	put_plain(version, cie, n);
 	build(&t, true);
 	rule = rule_at(&t, CODE);
@@ -214,7 +208,7 @@ static void long_entries(void **state)
 	struct unwind_table t;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	put(&entries, 0xffffffff, 4);
 	put(&entries, 8 + 1 + 1 + 3 + sizeof(program), 8);
 	put(&entries, 0, 8);
@@ -238,7 +232,7 @@ static void gaps(void **state)
 	size_t cie;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	cie = put_usual_cie(&entries);
 	put_function(cie, CODE + 0x10, 0x10, 16);
 	put_function(cie, CODE + 0x2f, 0x11, 24);
@@ -266,7 +260,7 @@ static void functions_in_disorder(void **state)
 	size_t cie;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	cie = put_usual_cie(&entries);
 	put_function(cie, CODE + 0x300, 0x100, 40);
 	put_function(cie, CODE, 0x100, 16);
@@ -295,7 +289,7 @@ static void restorer_without_information(void **state)
 	struct unwind_table t;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	put_function(put_usual_cie(&entries), CODE, 0x100, 16);
 	image__of(&image, &entries);
 	memcpy(image.bytes + CODE + 0x100, code, sizeof(code));
@@ -318,7 +312,7 @@ static bool is_kept(const char *code, size_t n)
 	size_t cie;
 	bool kept;
 
-	begin();
+	begin_entries(&entries);
 	cie = put_usual_cie(&entries);
 	put_function(cie, CODE, 0x100, 16);
 	put_function(cie, CODE + 0x100, (uint32_t)n, 24);
@@ -367,7 +361,7 @@ static void marks(void **state)
 	size_t cie;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	cie = put_usual_cie(&entries);
 	put_function(cie, CODE, 0x100, 16);
 	put_function(cie, CODE + 0x100, 0x100, 24); /* with a call */

@@ -17,12 +17,6 @@
 static struct image image;
 static struct entries entries;
 
-static void begin(void)
-{
-	entries.address = IMAGE_EH_FRAME;
-	entries.n = 0;
-}
-
 /* Any result will do, but for rows that are in disorder. */
 static int build_anything(struct unwind_table *t)
 {
@@ -56,7 +50,7 @@ static void make_sample(void)
 		"\x41\x0c\x07\x88\x01\x11\x06\x02\x09\x03\x04\x07\x10";
 	size_t cie;
 
-	begin();
+	begin_entries(&entries);
 	cie = put_cie(&entries, "zPLR", "\x9b\1\2\3\4\x1b\x1b", 7);
 	put_fde(&entries, cie, CODE, 0x200, program, sizeof(program) - 1);
 	cie = put_usual_cie(&entries);
@@ -133,7 +127,7 @@ static void cie_pointers(void **state)
 	uint32_t pointer;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	put_usual_cie(&entries);
 	fde = entries.n;
 	put_fde(&entries, 0, CODE, 0x100, "", 0);
@@ -159,7 +153,7 @@ static uint32_t rule_after(const uint8_t *program, size_t n, uint32_t *bad)
 	struct unwind_table t;
 	uint32_t rule;
 
-	begin();
+	begin_entries(&entries);
 	put_fde(&entries, put_usual_cie(&entries), CODE, IMAGE_CODE_SIZE, program, n);
 	image__of(&image, &entries);
 	assert_int_equal(build_anything(&t), 0);
@@ -217,7 +211,7 @@ static void many_entries(void **state)
 	struct unwind_table t;
 
 	(void)state;
-	begin();
+	begin_entries(&entries);
 	put_usual_cie(&entries);
 	image__of(&image, &entries);
 	memcpy(hdr, "\1\x1b\x03\x3b", 4);
