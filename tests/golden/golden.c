@@ -263,6 +263,10 @@ static int run(struct golden *g)
 {
 	char line[16];
 
+	if (!tracee__breakpoints_work()) {
+		fprintf(stderr, "golden: the breakpoints of this machine's processor do not fire\n");
+		return 1;
+	}
 	if (tracee__start(&g->tracee, g->opt.command, g->opt.input) || walker__open(&g->walker, g->tracee.pid) ||
 	    find_functions(g))
 		return 1;

@@ -65,6 +65,34 @@ static int complain(const char *what, int status)
 	return -1;
 }
 
+static __attribute__((noinline)) void stopped_at(void)
+{
+	__asm__ volatile("");
+}
+
+bool tracee__breakpoints_work(void)
+{
+	struct tracee t = {.n = 1, .breakpoints[0] = (uintptr_t)stopped_at};
+	int status = 0;
+
+	t.pid = fork();
+	if (!t.pid) {
+		if (!ptrace(PTRACE_TRACEME, 0, 0, 0))
+			raise(SIGSTOP);
+		stopped_at();
+		_exit(0);
+	}
+	if (t.pid < 0 || waitpid(t.pid, &status, 0) != t.pid || !WIFSTOPPED(status))
+		return false;
+	tracee__arm(&t, t.pid, true);
+	ptrace(PTRACE_CONT, t.pid, 0, 0);
+	if (waitpid(t.pid, &status, 0) != t.pid || !WIFSTOPPED(status))
+		return false;
+	kill(t.pid, SIGKILL);
+	waitpid(t.pid, &status, 0);
+	return true;
+}
+
 static int run_to_entry(struct tracee *t)
 {
 	struct user_regs_struct regs;

@@ -33,6 +33,8 @@ struct tracee {
 	VEC(struct thread) threads;
 };
 
+/* Do the processor's breakpoints fire on this machine? Those of some virtual machines can be set, and never do. */
+bool tracee__breakpoints_work(void);
 /*
  * Start a command without address randomisation and let it run to its entry point: the libraries that it is linked to
  * are mapped then. Its stdin is `input`, its stdout is ours for errors. Complains and returns -1 when it cannot.
