@@ -38,7 +38,7 @@ WERROR ?= -Werror
 
 # Lists separated by spaces; a|b means either, the first that the distribution has.
 PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev libelf-dev libdw-dev libjansson-dev \
-	libiberty-dev libcap-dev liblzma-dev zlib1g-dev
+	libiberty-dev libcap-dev liblzma-dev zlib1g-dev libzydis-dev
 TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
 	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils redis-server redis-tools \
 	gdb lld libclang-rt-dev|libfuzzer-14-dev
@@ -62,7 +62,7 @@ BPF_FLAGS = -g -O2 -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 $(WARN) -Ivmlinux -I
 	-I/usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
 USER_FLAGS = $(C_STD) $(WARN) -Wtype-limits -Wshadow $(INCLUDES) -fPIE -fstack-protector-strong $(FORTIFY) $(CFLAGS)
 USER_LINK = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(CFLAGS) $(LDFLAGS)
-LIBS = -lbpf -lelf -ldw -ljansson -liberty -lcap -llzma -lz -lm -lpthread
+LIBS = -lbpf -lelf -ldw -lZydis -ljansson -liberty -lcap -llzma -lz -lm -lpthread
 SAN_FLAGS = $(C_STD) $(WARN) -Wtype-limits -Wshadow $(INCLUDES) -O1 -g -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=all
 FUZZ_FLAGS = $(C_STD) $(WARN) $(INCLUDES) -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all \

@@ -19,14 +19,14 @@ typedef uint8_t u8;
 #endif
 
 #define LT_MAX_FRAMES	  127
-#define LT_MAX_FUNCTIONS  256 /* hooked functions in all modules */
-#define LT_MAX_MODULES	  64  /* modules with hooked functions */
-#define LT_MAX_RANGES	  48  /* ranges of one module whose calls into hooked functions are its own */
-#define LT_MAX_SLOTS	  256 /* address spaces in one trace */
-#define LT_PENDING	  4   /* nested hooked calls of one thread */
-#define LT_BIRTH_COUNTERS 16  /* per site */
-#define LT_BIRTH_SLOTS	  256 /* absolute birth slots in one trace: lengths double, so this lasts for centuries */
-#define LT_COMM_SIZE	  16  /* TASK_COMM_LEN (include/linux/sched.h), with its NUL */
+#define LT_MAX_FUNCTIONS  1024 /* hooked functions in all modules */
+#define LT_MAX_MODULES	  64   /* modules with hooked functions */
+#define LT_MAX_RANGES	  128  /* ranges of one module whose calls into hooked functions are its own */
+#define LT_MAX_SLOTS	  256  /* address spaces in one trace */
+#define LT_PENDING	  4    /* nested hooked calls of one thread */
+#define LT_BIRTH_COUNTERS 16   /* per site */
+#define LT_BIRTH_SLOTS	  256  /* absolute birth slots in one trace: lengths double, so this lasts for centuries */
+#define LT_COMM_SIZE	  16   /* TASK_COMM_LEN (include/linux/sched.h), with its NUL */
 
 /* What a hooked function does with its arguments and its result. */
 enum lt_op {
@@ -37,17 +37,23 @@ enum lt_op {
 	LT_OP_ALLOC_PTR = 4, /* posix_memalign: *ptr = new block if the result is 0 */
 };
 
-#define LT_NO_ARG 0xff
+/* Registers as the instruction set numbers them: rax 0, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15. */
+#define LT_NO_REG 0xff
 
 /* A hooked function; the attach cookie is its index in the map fns. */
 struct lt_fn {
 	u64 vaddr; /* of the probed instruction in its module, as the module's program headers number it */
 	u32 module;
 	u8 op;
-	u8 size_arg, count_arg, ptr_arg; /* argument numbers from 0, or LT_NO_ARG */
+	u8 size_reg, count_reg, ptr_reg; /* registers that have the arguments at the probed instruction, or LT_NO_REG */
 	u8 realloc_zero_frees;		 /* realloc(p, 0) frees p and returns NULL (glibc) */
-	u8 pad[7];
+	u8 ret_insns;			 /* its returns are seen at its ret instructions, not by a return probe */
+	u16 sp_offset; /* at the probed instruction the stack pointer is so many bytes lower than at the entry */
+	u32 pad;
 };
+
+/* In the cookie of a probe on a ret instruction, beside the index. */
+#define LT_COOKIE_RET (1ull << 32)
 
 struct lt_range {
 	u64 start, end; /* module virtual addresses, end exclusive */

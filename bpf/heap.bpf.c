@@ -17,18 +17,17 @@
 
 /* All are loaded and then one is chosen: clang would else compute its offset, and the verifier takes no variable ones.
  */
-static __always_inline u64 argument(struct pt_regs *ctx, u8 number)
+static __always_inline u64 argument(struct pt_regs *ctx, u8 reg)
 {
-	u64 args[] = {PT_REGS_PARM1(ctx), PT_REGS_PARM2(ctx), PT_REGS_PARM3(ctx), PT_REGS_PARM4(ctx),
-		      PT_REGS_PARM5(ctx)};
+	u64 regs[] = REGISTERS_BY_NUMBER(ctx);
 	u64 value = 0;
 	u32 i;
 
 #pragma unroll
-	for (i = 0; i < sizeof(args) / sizeof(args[0]); i++) {
-		barrier_var(args[i]);
-		if (number == i)
-			value = args[i];
+	for (i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
+		barrier_var(regs[i]);
+		if (reg == i)
+			value = regs[i];
 	}
 	return value;
 }
@@ -41,11 +40,11 @@ static __always_inline struct lt_slot *slot_get(u32 slot)
 /* Bytes asked for; saturates where count * size overflows (the call will fail, and this is the size it failed with). */
 static __always_inline u64 requested_size(struct pt_regs *ctx, const struct lt_fn *fn)
 {
-	u64 size = argument(ctx, fn->size_arg), n, most;
+	u64 size = argument(ctx, fn->size_reg), n, most;
 
-	if (fn->count_arg == LT_NO_ARG)
+	if (fn->count_reg == LT_NO_REG)
 		return size;
-	n = argument(ctx, fn->count_arg);
+	n = argument(ctx, fn->count_reg);
 	if (!n)
 		return 0;
 	most = ~0ull / n;
@@ -117,11 +116,11 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 		if (fn->op != LT_OP_REALLOC)
 			return RETURN_UNWANTED;
 	}
-	if (return_would_kill(sp)) {
+	if (!fn->ret_insns && return_would_kill(sp)) {
 		abandon(ts, fn, id, ptr, LT_CNT_RETURNS_UNSAFE);
 		return RETURN_UNWANTED;
 	}
-	if (return_would_be_omitted()) {
+	if (!fn->ret_insns && return_would_be_omitted()) {
 		abandon(ts, fn, id, ptr, LT_CNT_RETURNS_OMITTED);
 		return RETURN_UNWANTED;
 	}
@@ -134,9 +133,10 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->ptr = ptr;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
 	p->has_old = fn->op == LT_OP_REALLOC && p->ptr && !block_take(p->slot, p->ptr, &p->old);
-	p->site = wanted ? stack_site(ctx, ts, id, ret, method) : LT_NO_SLOT;
+	p->site = wanted ? stack_site(ctx, ts, id, sp, ret, method) : LT_NO_SLOT;
+	p->at_ret = fn->ret_insns;
 	p->used = 1;
-	return RETURN_WANTED;
+	return fn->ret_insns ? RETURN_UNWANTED : RETURN_WANTED;
 }
 
 static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method method)
@@ -152,9 +152,9 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 	ts = task_enter();
 	if (!ts)
 		return RETURN_UNWANTED;
-	sp = PT_REGS_SP(ctx);
+	sp = PT_REGS_SP(ctx) + fn->sp_offset;
 	ret = return_address(sp);
-	ptr = fn->ptr_arg == LT_NO_ARG ? 0 : argument(ctx, fn->ptr_arg);
+	ptr = fn->ptr_reg == LT_NO_REG ? 0 : argument(ctx, fn->ptr_reg);
 	/* First, as it drops what is stale: also a nested call's return could be taken for that of a call left here. */
 	if (pending_is_tail_jump(ts, fn, id, ptr, sp, ret))
 		return RETURN_UNWANTED;
@@ -235,7 +235,8 @@ static __always_inline void on_alloc_ptr_return(const struct pending *p, u64 res
 	alloc_done(p, address);
 }
 
-static __always_inline int on_return(struct pt_regs *ctx)
+/* sp is what it was at the entry. */
+static __always_inline int on_return(struct pt_regs *ctx, u64 sp, bool at_ret)
 {
 	u32 id = bpf_get_attach_cookie(ctx);
 	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
@@ -247,9 +248,13 @@ static __always_inline int on_return(struct pt_regs *ctx)
 	ts = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
 	if (!fn || !ts)
 		return 0;
-	/* At the return the word at the stack pointer has been popped. */
-	p = pending_find(ts, id, PT_REGS_SP(ctx) - sizeof(u64));
+	p = pending_find(ts, id, sp, at_ret);
 	if (!p)
+		return 0;
+	/* The one that was called: it may have ended in a jump to the one that returns. */
+	id = p->fn;
+	fn = bpf_map_lookup_elem(&fns, &id);
+	if (!fn)
 		return 0;
 	result = PT_REGS_RC(ctx);
 	if (fn->op == LT_OP_REALLOC)
@@ -264,16 +269,31 @@ static __always_inline int on_return(struct pt_regs *ctx)
 	return 0;
 }
 
+/* At a return probe the word at the stack pointer has been popped, at a ret instruction not yet. */
+static __always_inline int on_return_probe(struct pt_regs *ctx)
+{
+	return on_return(ctx, PT_REGS_SP(ctx) - sizeof(u64), false);
+}
+
+static __always_inline int on_call(struct pt_regs *ctx, enum stack_method method)
+{
+	if (bpf_get_attach_cookie(ctx) & LT_COOKIE_RET) {
+		on_return(ctx, PT_REGS_SP(ctx), true);
+		return RETURN_UNWANTED;
+	}
+	return on_entry(ctx, method);
+}
+
 /*
  * The kernel's own test for "is this the return" is a kfunc that changed its signature between 6.18 and 7.2. The probed
  * address serves as well on every kernel that has sessions: at the entry it is the instruction pointer, and no call
- * returns to the first instruction of a function.
+ * returns to it, as no call stands before it.
  */
 static __always_inline int on_either(struct pt_regs *ctx, enum stack_method method)
 {
 	if (PT_REGS_IP(ctx) == bpf_get_func_ip(ctx))
-		return on_entry(ctx, method);
-	return on_return(ctx);
+		return on_call(ctx, method);
+	return on_return_probe(ctx);
 }
 
 SEC("?uprobe")
@@ -287,7 +307,7 @@ SEC("?uprobe")
 int on_enter(struct pt_regs *ctx)
 {
 	refuse_private_stack(ctx);
-	on_entry(ctx, STACK_BY_TABLES);
+	on_call(ctx, STACK_BY_TABLES);
 	return 0;
 }
 
@@ -304,7 +324,7 @@ SEC("?uprobe")
 int on_enter_fp(struct pt_regs *ctx)
 {
 	refuse_private_stack(ctx);
-	on_entry(ctx, STACK_BY_FRAME_POINTERS);
+	on_call(ctx, STACK_BY_FRAME_POINTERS);
 	return 0;
 }
 
@@ -312,5 +332,5 @@ SEC("?uretprobe")
 int on_leave(struct pt_regs *ctx)
 {
 	refuse_private_stack(ctx);
-	return on_return(ctx);
+	return on_return_probe(ctx);
 }

@@ -36,6 +36,8 @@ struct pending {
 	u16 fn;
 	u8 used;
 	u8 has_old;
+	u32 at_ret; /* its return is seen at a ret instruction */
+	u32 pad;
 };
 
 /* An entry that had to make room; its return is a counted loss. */
@@ -43,7 +45,7 @@ struct evicted {
 	u64 sp;
 	u16 fn;
 	u16 used;
-	u32 pad;
+	u32 at_ret;
 };
 
 /* A walk under way. */

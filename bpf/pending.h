@@ -61,23 +61,33 @@ static __always_inline bool return_would_be_omitted(void)
 	return BPF_CORE_READ(task, utask, depth) >= MAX_URETPROBE_DEPTH;
 }
 
+#define RANGE_STEPS 8 /* halvings of LT_MAX_RANGES, and one */
+
 /* Does the call come from inside the allocator that fn belongs to? ip is the address of the probed instruction. */
 static __noinline bool called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
 {
-	u32 module = fn->module;
+	u32 module = fn->module, low = 0, high, middle;
 	struct lt_module *m = bpf_map_lookup_elem(&modules, &module);
 	u64 at = ret - (ip - fn->vaddr);
-	u32 i;
+	int i;
 
 	if (!m)
 		return false;
-	for (i = 0; i < LT_MAX_RANGES; i++) {
-		if (i >= m->n || at < m->ranges[i].start)
+	/* Which of them starts at or below? */
+	high = m->n;
+	for (i = 0; i < RANGE_STEPS && low < high; i++) {
+		middle = (low + high) >> 1;
+		barrier_var(middle);
+		if (middle >= LT_MAX_RANGES)
 			return false;
-		if (at < m->ranges[i].end)
-			return true;
+		if (m->ranges[middle].start <= at)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return false;
+	low--;
+	barrier_var(low);
+	return low < LT_MAX_RANGES && at < m->ranges[low].end;
 }
 
 /* The entry is given up. What it took from the block map goes back. */
@@ -132,6 +142,7 @@ static __always_inline void pending_evict(struct task_state *ts, struct pending 
 	}
 	e->sp = p->sp;
 	e->fn = p->fn;
+	e->at_ret = p->at_ret;
 	e->used = 1;
 	pending_drop(p);
 }
@@ -159,8 +170,11 @@ static __always_inline struct pending *pending_push(struct task_state *ts)
 	return oldest;
 }
 
-/* The entry that returns now, or NULL: ignored as nested, entered before the attach, or evicted (counted). */
-static __always_inline struct pending *pending_find(struct task_state *ts, u32 fn, u64 sp)
+/*
+ * The entry that returns now, or NULL: ignored as nested, entered before the attach, or evicted (counted). At a ret
+ * instruction it may be another function's: one that ended in a jump to this.
+ */
+static __always_inline struct pending *pending_find(struct task_state *ts, u32 fn, u64 sp, bool at_ret)
 {
 	int i;
 
@@ -168,14 +182,14 @@ static __always_inline struct pending *pending_find(struct task_state *ts, u32 f
 	for (i = 0; i < LT_PENDING; i++) {
 		struct pending *p = &ts->pending[i];
 
-		if (p->used && p->sp == sp && p->fn == fn)
+		if (p->used && p->sp == sp && (p->fn == fn || (at_ret && p->at_ret)))
 			return p;
 	}
 #pragma unroll
 	for (i = 0; i < LT_PENDING; i++) {
 		struct evicted *e = &ts->evicted[i];
 
-		if (e->used && e->sp == sp && e->fn == fn) {
+		if (e->used && e->sp == sp && (e->fn == fn || (at_ret && e->at_ret))) {
 			e->used = 0;
 			count(LT_CNT_RETURNS_UNMATCHED, 1);
 			break;

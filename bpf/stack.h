@@ -122,7 +122,8 @@ static __always_inline bool wants_finish(const struct lt_rec_stack *rec)
 	       rec->end == LT_END_STALE;
 }
 
-static __always_inline bool send_partial(struct pt_regs *ctx, struct task_state *ts)
+/* sp is the stack pointer as it was at the entry: user space walks from there. */
+static __always_inline bool send_partial(struct pt_regs *ctx, struct task_state *ts, u64 sp)
 {
 	struct lt_rec_partial *out = bpf_ringbuf_reserve(&ring, sizeof(*out), 0);
 
@@ -131,13 +132,14 @@ static __always_inline bool send_partial(struct pt_regs *ctx, struct task_state 
 	ts->stack.type = LT_REC_PARTIAL;
 	bpf_probe_read_kernel(&out->stack, sizeof(out->stack), &ts->stack);
 	copy_registers(out, ctx);
+	out->regs[LT_PARTIAL_SP] = sp;
 	copy_replaced(out);
 	out->stale = ts->walk.stale;
-	out->n_near = copy_stack(out->near, LT_PARTIAL_NEAR / PAGE, PT_REGS_SP(ctx));
+	out->n_near = copy_stack(out->near, LT_PARTIAL_NEAR / PAGE, sp);
 	/* User space walks from the start, so a gap helps only where the walk stopped on another stack. */
 	out->far_sp = ts->walk.sp;
-	if (out->far_sp - PT_REGS_SP(ctx) < LT_PARTIAL_NEAR + LT_PARTIAL_FAR)
-		out->far_sp = PT_REGS_SP(ctx) + out->n_near;
+	if (out->far_sp - sp < LT_PARTIAL_NEAR + LT_PARTIAL_FAR)
+		out->far_sp = sp + out->n_near;
 	out->n_far = copy_stack(out->far, LT_PARTIAL_FAR / PAGE, out->far_sp);
 	bpf_ringbuf_submit(out, 0);
 	return true;
@@ -151,7 +153,7 @@ static __always_inline bool send_whole(struct task_state *ts)
 }
 
 /* Send the stack of a new site; if the ring is full now, the site's next allocation tries again. */
-static __always_inline void stack_send(struct pt_regs *ctx, struct task_state *ts, u32 id)
+static __always_inline void stack_send(struct pt_regs *ctx, struct task_state *ts, u64 sp, u32 id)
 {
 	struct lt_site *site = site_get(id);
 
@@ -159,7 +161,7 @@ static __always_inline void stack_send(struct pt_regs *ctx, struct task_state *t
 		return;
 	ts->stack.slot = ts->slot;
 	ts->stack.site = id;
-	if (wants_finish(&ts->stack) ? send_partial(ctx, ts) : send_whole(ts))
+	if (wants_finish(&ts->stack) ? send_partial(ctx, ts, sp) : send_whole(ts))
 		site->flags = LT_SITE_SENT;
 }
 
@@ -216,10 +218,10 @@ static __always_inline u64 hash_unfinished(struct task_state *ts, u64 hash, u64 
 }
 
 /*
- * The site of an allocation by function fn that returns to ret. A stack that user space finishes is told from others by
- * what was walked, where on the stack it is, and by what looks like callers beyond.
+ * The site of an allocation by function fn that returns to ret, a word at sp. A stack that user space finishes is told
+ * from others by what was walked, where on the stack it is, and by what looks like callers beyond.
  */
-static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts, u16 fn, u64 ret,
+static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts, u16 fn, u64 sp, u64 ret,
 				      enum stack_method method)
 {
 	u64 seed = mix64(ts->slot, fn);
@@ -228,16 +230,16 @@ static __always_inline u32 stack_site(struct pt_regs *ctx, struct task_state *ts
 	if (method == STACK_BY_FRAME_POINTERS) {
 		seed = follow_frame_pointers(ctx, ts, ret, seed);
 	} else {
-		walk(ts, ctx, space_of(ts->slot), ret, seed);
+		walk(ts, ctx, space_of(ts->slot), sp, ret, seed);
 		seed = ts->walk.hash;
 		if (ts->stack.end != LT_END_WHOLE) {
 			count(LT_CNT_ENDS + ts->stack.end, 1);
 			seed = mix64(seed, ts->stack.end);
 		}
 		if (wants_finish(&ts->stack))
-			seed = hash_unfinished(ts, seed, PT_REGS_SP(ctx));
+			seed = hash_unfinished(ts, seed, sp);
 	}
 	id = site_find(seed, ts->slot, fn);
-	stack_send(ctx, ts, id);
+	stack_send(ctx, ts, sp, id);
 	return id;
 }

@@ -272,8 +272,8 @@ static __always_inline bool read_space(struct walk *w, struct lt_space *space)
 	return changed;
 }
 
-/* The caller's state, as at the entry of a function that returns to ret. */
-static __always_inline void walk_begin(struct task_state *ts, struct pt_regs *ctx, u64 ret, u64 seed)
+/* The caller's state, as at the entry of a function that returns to ret, the word at sp. */
+static __always_inline void walk_begin(struct task_state *ts, struct pt_regs *ctx, u64 sp, u64 ret, u64 seed)
 {
 	struct walk *w = &ts->walk;
 
@@ -286,7 +286,7 @@ static __always_inline void walk_begin(struct task_state *ts, struct pt_regs *ct
 	ts->stack.frames[0].place = ts->stack.frames[1].place = 0;
 	w->hash = seed;
 	w->ip = ret;
-	w->sp = PT_REGS_SP(ctx) + sizeof(u64);
+	w->sp = sp + sizeof(u64);
 	w->fp = PT_REGS_FP(ctx);
 	w->after_call = 1;
 	w->guessed = 0;
@@ -295,16 +295,16 @@ static __always_inline void walk_begin(struct task_state *ts, struct pt_regs *ct
 #define WALK_TRIES 2
 
 /*
- * Walk from the entry of a function, which returns to ret, into ts->stack. If the tables change meanwhile, once more:
- * what a walk has met may have been others' in the middle of it.
+ * Walk from the entry of a function, which returns to ret, the word at sp, into ts->stack. If the tables change
+ * meanwhile, once more: what a walk has met may have been others' in the middle of it.
  */
-static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32 space_id, u64 ret, u64 seed)
+static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32 space_id, u64 sp, u64 ret, u64 seed)
 {
 	struct lt_space *space = bpf_map_lookup_elem(&spaces, &space_id);
 	struct walk *w = &ts->walk;
 	int tries, i;
 
-	walk_begin(ts, ctx, ret, seed);
+	walk_begin(ts, ctx, sp, ret, seed);
 	w->stale = LT_NO_EPOCH;
 	w->generation = w->first = w->n = 0;
 	if (!space)
@@ -319,6 +319,6 @@ static __always_inline void walk(struct task_state *ts, struct pt_regs *ctx, u32
 		}
 		if (!read_space(w, space))
 			return;
-		walk_begin(ts, ctx, ret, seed);
+		walk_begin(ts, ctx, sp, ret, seed);
 	}
 }

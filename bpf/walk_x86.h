@@ -109,6 +109,13 @@ static __always_inline int step_arch(struct task_state *ts, struct walk *w, u64 
 	}
 }
 
+/* As the instruction set numbers them (Intel SDM, volume 2, 3.1.1.1). */
+#define REGISTERS_BY_NUMBER(ctx)                                                                                       \
+	{                                                                                                              \
+		(ctx)->ax, (ctx)->cx, (ctx)->dx, (ctx)->bx, (ctx)->sp, (ctx)->bp, (ctx)->si, (ctx)->di, (ctx)->r8,     \
+			(ctx)->r9, (ctx)->r10, (ctx)->r11, (ctx)->r12, (ctx)->r13, (ctx)->r14, (ctx)->r15              \
+	}
+
 /* Registers in the order of their DWARF numbers (System V ABI, AMD64, figure 3.36). */
 static __always_inline void copy_registers(struct lt_rec_partial *out, struct pt_regs *ctx)
 {

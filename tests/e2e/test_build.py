@@ -10,7 +10,7 @@ import pytest
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PARTS = ["Makefile", "bpf", "user", "vmlinux", "tests/victims", "tests/deps.sh", "tests/demo.sh"]
 # What a linked library may be; all come with a package of `make deps`.
-LIBRARIES = r"lib(c|m|z|elf|dw|bpf|jansson|cap|lzma)\.so\.\d+|ld-linux-x86-64\.so\.2"
+LIBRARIES = r"lib(c|m|z|elf|dw|bpf|jansson|cap|lzma|Zydis|Zycore)\.so\.[\d.]+|ld-linux-x86-64\.so\.2"
 
 
 def run(command, cwd, check=True, **env):

@@ -2,7 +2,9 @@
 #include "host_calls.h"
 #include "heap.bpf.c"
 
-#define NO LT_NO_ARG
+#define NO LT_NO_REG
+
+enum { RDX = 2, RSI = 6, RDI = 7 };
 
 enum host_path host_path, host_session = HOST_SESSION, host_two = HOST_TWO, host_session_fp = HOST_SESSION_FP,
 			  host_two_fp = HOST_TWO_FP;
@@ -22,15 +24,16 @@ static int (*const on_return_of[])(struct pt_regs *) = {
 };
 
 static const struct lt_fn table[FN_COUNT] = {
-	[FN_FREE] = {.op = LT_OP_FREE, .size_arg = NO, .count_arg = NO, .ptr_arg = 0},
-	[FN_FREE_SIZED] = {.op = LT_OP_FREE, .size_arg = NO, .count_arg = NO, .ptr_arg = 0},
-	[FN_REALLOC] = {.op = LT_OP_REALLOC, .size_arg = 1, .count_arg = NO, .ptr_arg = 0, .realloc_zero_frees = 1},
-	[FN_REALLOCARRAY] = {.op = LT_OP_REALLOC, .size_arg = 2, .count_arg = 1, .ptr_arg = 0, .realloc_zero_frees = 1},
-	[FN_MALLOC] = {.op = LT_OP_ALLOC, .size_arg = 0, .count_arg = NO, .ptr_arg = NO},
-	[FN_CALLOC] = {.op = LT_OP_ALLOC, .size_arg = 1, .count_arg = 0, .ptr_arg = NO},
-	[FN_POSIX_MEMALIGN] = {.op = LT_OP_ALLOC_PTR, .size_arg = 2, .count_arg = NO, .ptr_arg = 0},
-	[FN_ALIGNED_ALLOC] = {.op = LT_OP_ALLOC, .size_arg = 1, .count_arg = NO, .ptr_arg = NO},
-	[FN_REALLOC_KEEPS] = {.op = LT_OP_REALLOC, .size_arg = 1, .count_arg = NO, .ptr_arg = 0},
+	[FN_FREE] = {.op = LT_OP_FREE, .size_reg = NO, .count_reg = NO, .ptr_reg = RDI},
+	[FN_FREE_SIZED] = {.op = LT_OP_FREE, .size_reg = NO, .count_reg = NO, .ptr_reg = RDI},
+	[FN_REALLOC] = {.op = LT_OP_REALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = RDI, .realloc_zero_frees = 1},
+	[FN_REALLOCARRAY] =
+		{.op = LT_OP_REALLOC, .size_reg = RDX, .count_reg = RSI, .ptr_reg = RDI, .realloc_zero_frees = 1},
+	[FN_MALLOC] = {.op = LT_OP_ALLOC, .size_reg = RDI, .count_reg = NO, .ptr_reg = NO},
+	[FN_CALLOC] = {.op = LT_OP_ALLOC, .size_reg = RSI, .count_reg = RDI, .ptr_reg = NO},
+	[FN_POSIX_MEMALIGN] = {.op = LT_OP_ALLOC_PTR, .size_reg = RDX, .count_reg = NO, .ptr_reg = RDI},
+	[FN_ALIGNED_ALLOC] = {.op = LT_OP_ALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = NO},
+	[FN_REALLOC_KEEPS] = {.op = LT_OP_REALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = RDI},
 };
 
 static u64 vaddr_of(enum host_fn fn)
@@ -177,5 +180,5 @@ bool host__called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
 
 void host__walk(u32 space, struct pt_regs *regs, u64 ret, u64 seed)
 {
-	walk(&host.current->state, regs, space, ret, seed);
+	walk(&host.current->state, regs, space, regs->sp, ret, seed);
 }

@@ -289,7 +289,7 @@ static void events_name_their_thread(void **how)
 
 static void an_unknown_function(void **how)
 {
-	struct lt_fn fn = {.op = LT_OP_FREE, .ptr_arg = LT_NO_ARG};
+	struct lt_fn fn = {.op = LT_OP_FREE, .ptr_reg = LT_NO_REG};
 
 	(void)how;
 	/* Its table entry is not filled in: nothing is known of its arguments. */

@@ -5,6 +5,9 @@
 #include "probe/plan.h"
 #include "symbolizer_fixture.h"
 
+/* family__libc() is no constant. */
+#define LIBC_PLAN (&(struct plan_request){.family = family__libc()})
+
 #define LIBC "/lib/x86_64-linux-gnu/libc.so.6"
 #define MUSL "/lib/ld-musl-x86_64.so.1"
 
@@ -152,7 +155,7 @@ static void glibc(void **state)
 		skip();
 	}
 	m = open_module(LIBC);
-	assert_int_equal(plan__make(&p, &m, &e), 0);
+	assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
 	assert_ptr_equal(p.module, &m);
 	assert_true(p.is_glibc_so && p.realloc_zero_frees);
 	assert_well_formed(&p);
@@ -185,7 +188,7 @@ static void musl(void **state)
 		skip();
 	}
 	m = open_module(MUSL);
-	assert_int_equal(plan__make(&p, &m, &e), 0);
+	assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
 	assert_false(p.is_glibc_so);
 	assert_false(p.realloc_zero_frees);
 	assert_well_formed(&p);
@@ -221,7 +224,7 @@ static void static_glibc(void **state)
 	for (i = 0; i < 2; i++) {
 		run("gcc -O1 %s static.c -o static", kinds[i]);
 		m = open_module("static");
-		assert_int_equal(plan__make(&p, &m, &e), 0);
+		assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
 		assert_false(p.is_glibc_so);
 		assert_true(p.realloc_zero_frees);
 		assert_well_formed(&p);
@@ -247,7 +250,7 @@ static void static_musl(void **state)
 	write_source("static.c", static_c);
 	run("musl-gcc -O1 -static static.c -o static_musl");
 	m = open_module("static_musl");
-	assert_int_equal(plan__make(&p, &m, &e), 0);
+	assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
 	assert_false(p.realloc_zero_frees);
 	assert_non_null(find_fn(&p, "malloc"));
 	assert_non_null(find_fn(&p, "realloc"));
@@ -263,7 +266,7 @@ static int plan_of(const char *name, struct err *e)
 	int err;
 
 	e->text[0] = '\0';
-	err = plan__make(&p, &m, e);
+	err = plan__make(&p, &m, LIBC_PLAN, e);
 	plan__free(&p);
 	close_module(&m);
 	return err;
@@ -319,7 +322,7 @@ static void file_that_could_not_be_opened(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(plan__make(&p, &m, &e), -EACCES);
+	assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), -EACCES);
 	assert_non_null(strstr(e.text, "/gone"));
 	plan__free(&p);
 }

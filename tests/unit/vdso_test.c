@@ -113,7 +113,9 @@ static void no_allocator(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(plan__make(&plan, find_vdso(&v.m)->module, &e), -ENOENT);
+	assert_int_equal(
+		plan__make(&plan, find_vdso(&v.m)->module, &(struct plan_request){.family = family__libc()}, &e),
+		-ENOENT);
 	plan__free(&plan);
 	look_away(&v);
 }

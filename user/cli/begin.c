@@ -12,6 +12,7 @@
 #include "cli/begin.h"
 #include "probe/loader.h"
 #include "probe/privilege.h"
+#include "probe/return_trial.h"
 #include "select/process_info.h"
 #include "unwind/file_rows.h"
 
@@ -101,14 +102,10 @@ static int load_bpf(struct session *s, struct err *e)
 		.events = o->events,
 		.stacks = o->stacks,
 	};
-	int err;
 
 	lo.path = s->path = attach_path__choose(o->path, e);
 	if (s->path == ATTACH_NONE)
 		return -ENOTSUP;
-	err = privilege__check_path(s->path, e);
-	if (err)
-		return err;
 	if (o->stacks != STACKS_BY_FRAME_POINTERS)
 		lo.rows = rows_wanted(s);
 	s->bpf = loader__load(&lo, &s->stacks, e);
@@ -125,6 +122,37 @@ static int open_spaces(struct session *s, struct err *e)
 		return -ENOMEM;
 	s->loaders = loader_watches__new(s->bpf, s->path);
 	return s->loaders ? 0 : err__set(e, -ENOMEM, "out of memory");
+}
+
+/* Is there a target, or may one come to be, that a return probe would kill? */
+static bool returns_kill(const struct session *s)
+{
+	struct err why;
+	int err;
+
+	if (s->options->no_return_probes)
+		return true;
+	err = return_trial__run(RETURN_TRIAL_SECCOMP, s->path, &why);
+	if (!err || err == -ENOTSUP)
+		return false;
+	log__warn(
+		"processes with a seccomp filter, as in containers: %s. Returns are seen at ret instructions, which is "
+		"slower; kernels from 6.14 on do not have this fault",
+		why.text);
+	return true;
+}
+
+static int new_attacher(struct session *s, struct err *e)
+{
+	struct attacher_options ao = {
+		.path = s->path,
+		.stacks = s->stacks,
+		.no_return_probes = returns_kill(s),
+	};
+
+	memcpy(ao.families, s->options->families, sizeof(ao.families));
+	s->attacher = attacher__new(s->bpf, &ao);
+	return s->attacher ? 0 : err__set(e, -ENOMEM, "out of memory");
 }
 
 static int load(struct session *s, struct err *e)
@@ -148,9 +176,9 @@ static int load(struct session *s, struct err *e)
 		err = open_spaces(s, e);
 	if (err)
 		return err;
-	s->attacher = attacher__new(s->bpf, s->path, s->stacks);
-	if (!s->attacher)
-		return err__set(e, -ENOMEM, "out of memory");
+	err = new_attacher(s, e);
+	if (err)
+		return err;
 	co.tables = s->spaces ? s->tables : NULL;
 	co.leader_exit_loses = s->path == ATTACH_PERF;
 	s->collector = collector__new(s->bpf, &s->images, &co, e);

@@ -18,6 +18,8 @@ enum {
 	OPT_ATTACH_PATH,
 	OPT_AUDIT,
 	OPT_STACKS,
+	OPT_FAMILIES,
+	OPT_RETURNS,
 };
 
 static const struct argp_option table[] = {
@@ -44,6 +46,8 @@ static const struct argp_option table[] = {
 	{"max-sites", OPT_MAX_SITES, "N", 0, "Room for N call stacks (default 16384)", 0},
 	{"attach-path", OPT_ATTACH_PATH, "PATH", OPTION_HIDDEN, "session, multi or perf", 0},
 	{"stacks", OPT_STACKS, "METHOD", OPTION_HIDDEN, "tables or fp", 0},
+	{"families", OPT_FAMILIES, "LIST", OPTION_HIDDEN, "of libc, c++, jemalloc, tcmalloc, mimalloc", 0},
+	{"returns", OPT_RETURNS, "HOW", OPTION_HIDDEN, "probes or insns", 0},
 	{"audit", OPT_AUDIT, NULL, OPTION_HIDDEN, "sum up the block map for each report", 0},
 	{0},
 };
@@ -115,6 +119,29 @@ static void set_stacks(struct options *o, const char *name)
 		o->stacks = STACKS_BY_FRAME_POINTERS;
 	else
 		usage__error("--stacks '%s' is not known; tables and fp are", name);
+}
+
+static void set_families(struct options *o, char *list)
+{
+	size_t n = 0;
+	char *name;
+
+	memset(o->families, 0, sizeof(o->families));
+	while ((name = strsep(&list, ","))) {
+		if (n == ATTACHER_FAMILIES)
+			usage__error("--families: more than %d", ATTACHER_FAMILIES);
+		o->families[n] = family__named(name);
+		if (!o->families[n++])
+			usage__error("--families '%s' is not known; libc, c++, jemalloc, tcmalloc and mimalloc are",
+				     name);
+	}
+}
+
+static void set_returns(struct options *o, const char *how)
+{
+	o->no_return_probes = !strcmp(how, "insns");
+	if (!o->no_return_probes && strcmp(how, "probes"))
+		usage__error("--returns '%s' is not known; probes and insns are", how);
 }
 
 static void set_attach_path(struct options *o, const char *name)
@@ -212,6 +239,12 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_ATTACH_PATH:
 		set_attach_path(o, arg);
 		return 0;
+	case OPT_FAMILIES:
+		set_families(o, arg);
+		return 0;
+	case OPT_RETURNS:
+		set_returns(o, arg);
+		return 0;
 	case ARGP_KEY_ARG:
 		set_positional(o, state->arg_num, arg);
 		return 0;
@@ -250,6 +283,7 @@ void options__parse(struct options *o, int argc, char **argv)
 	o->max_sites = 1 << 14;
 	o->path = ATTACH_NONE;
 	o->stacks = STACKS_ANY;
+	o->families[0] = family__libc();
 	argp_err_exit_status = EXIT_USAGE;
 	argv[0] = "leaktrace"; /* begins argp's own messages */
 	/* "trace" is the default command and may be spelled out. */

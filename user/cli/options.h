@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "probe/attach_path.h"
+#include "probe/attacher.h"
 #include "probe/loader.h"
 #include "select/target.h"
 
@@ -32,6 +33,8 @@ struct options {
 	uint64_t max_blocks, max_sites;
 	enum attach_path path; /* ATTACH_NONE: the best that works */
 	enum stack_method stacks;
+	const struct family *families[ATTACHER_FAMILIES + 1]; /* that are looked for; ends with NULL */
+	bool no_return_probes;
 	bool audit; /* sum up the block map for each report */
 };
 

@@ -9,14 +9,16 @@
 #pragma once
 
 #include "base/err.h"
-
-enum attach_path { ATTACH_SESSION, ATTACH_MULTI, ATTACH_PERF, ATTACH_NONE };
+#include "probe/uprobe.h"
 
 /* "session", "multi", "perf" */
 const char *attach_path__name(enum attach_path path);
 
 /* ATTACH_NONE when the name is none of them. */
 enum attach_path attach_path__parse(const char *name);
+
+/* 0 when it works here, else a negative errno and a sentence that says why not. */
+int attach_path__try(enum attach_path path, struct err *why);
 
 /*
  * The best path that works here; with `forced` other than ATTACH_NONE only that one is tried. ATTACH_NONE, with a

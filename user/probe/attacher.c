@@ -1,221 +1,157 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "abi.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/vec.h"
 #include "leaktrace.skel.h"
 #include "probe/attacher.h"
-#include "probe/plan.h"
-#include "probe/uprobe_multi.h"
+#include "probe/debugger.h"
+#include "probe/plan_table.h"
+#include "probe/return_trial.h"
+#include "select/process_info.h"
 #include "select/target.h"
-
-/* A module that was planned, once for all processes. */
-struct planned {
-	const struct module *module;
-	struct plan plan;
-	u32 first_fn; /* cookie of plan.fns[0]; the others follow */
-	int err;      /* of planning: -ENOENT has no allocator */
-	struct err why;
-	const char *names[LT_MAX_FUNCTIONS];
-};
 
 /* A module in a process: its links. */
 struct attachment {
 	pid_t pid;
 	const struct planned *planned;
-	VEC(int) fds;		      /* of uprobe_multi links */
-	VEC(struct bpf_link *) links; /* of perf uprobes */
+	struct uprobe_links links;
 };
 
 struct attacher {
 	struct leaktrace_bpf *bpf;
-	enum attach_path path;
-	enum stack_method stacks;
-	VEC(struct planned *) planned;
+	struct attacher_options options;
+	struct plan_table *plans;
 	VEC(struct attachment) attachments;
 	VEC(struct attached_module) modules;
-	const char *fn_names[LT_MAX_FUNCTIONS];
-	u32 n_fns, n_modules;
+	int shadow_stacks; /* of return_trial__run(); 1: not tried yet */
 };
 
-struct attacher *attacher__new(struct leaktrace_bpf *bpf, enum attach_path path, enum stack_method stacks)
+struct attacher *attacher__new(struct leaktrace_bpf *bpf, const struct attacher_options *o)
 {
 	struct attacher *a = calloc(1, sizeof(*a));
 
-	if (a) {
-		a->bpf = bpf;
-		a->path = path;
-		a->stacks = stacks;
+	if (!a)
+		return NULL;
+	a->bpf = bpf;
+	a->options = *o;
+	a->shadow_stacks = 1;
+	a->plans = plan_table__new(bpf);
+	if (!a->plans) {
+		free(a);
+		return NULL;
 	}
 	return a;
-}
-
-static void attachment__close(struct attachment *at)
-{
-	struct bpf_link **link;
-	int *fd;
-
-	vec__each (&at->fds, fd)
-		close(*fd);
-	vec__each (&at->links, link)
-		bpf_link__destroy(*link);
-	vec__free(&at->fds);
-	vec__free(&at->links);
-	at->pid = 0;
 }
 
 void attacher__free(struct attacher *a)
 {
 	struct attachment *at;
-	struct planned **p;
 
 	if (!a)
 		return;
 	vec__each (&a->attachments, at)
-		attachment__close(at);
-	vec__each (&a->planned, p) {
-		plan__free(&(*p)->plan);
-		free(*p);
-	}
+		uprobe_links__close(&at->links);
 	vec__free(&a->attachments);
-	vec__free(&a->planned);
 	vec__free(&a->modules);
+	plan_table__free(a->plans);
 	free(a);
 }
 
-/* Tell the BPF side about a planned module. Its functions get consecutive cookies. */
-static int publish(struct attacher *a, struct planned *p)
+/* Places in a file to attach one program to. */
+struct places {
+	VEC(uint64_t) offsets;
+	VEC(uint64_t) cookies;
+};
+
+static int add_place(struct places *p, uint64_t offset, uint64_t cookie)
 {
-	const struct planned_fn *f;
-	u32 module = a->n_modules, id;
+	uint64_t *o = vec__add(&p->offsets), *c = vec__add(&p->cookies);
 
-	if (module >= LT_MAX_MODULES || a->n_fns + p->plan.fns.n > LT_MAX_FUNCTIONS)
-		return err__set(&p->why, -E2BIG, "more than %d modules or %d functions to hook", LT_MAX_MODULES,
-				LT_MAX_FUNCTIONS);
-	if (bpf_map__update_elem(a->bpf->maps.modules, &module, sizeof(module), &p->plan.internal,
-				 sizeof(p->plan.internal), BPF_ANY))
-		return err__set(&p->why, -errno, "cannot set up its probes: %s", strerror(errno));
-	p->first_fn = a->n_fns;
-	vec__each (&p->plan.fns, f) {
-		struct lt_fn fn = {
-			.vaddr = f->vaddr,
-			.module = module,
-			.op = f->fn->op,
-			.size_arg = f->fn->size_arg,
-			.count_arg = f->fn->count_arg,
-			.ptr_arg = f->fn->ptr_arg,
-			.realloc_zero_frees = p->plan.realloc_zero_frees,
-		};
-
-		id = a->n_fns++;
-		if (bpf_map__update_elem(a->bpf->maps.fns, &id, sizeof(id), &fn, sizeof(fn), BPF_ANY))
-			return err__set(&p->why, -errno, "cannot set up its probes: %s", strerror(errno));
-		a->fn_names[id] = p->names[f - p->plan.fns.at] = f->fn->name;
-	}
-	a->n_modules++;
+	if (!o || !c)
+		return -ENOMEM;
+	*o = offset;
+	*c = cookie;
 	return 0;
 }
 
-static struct planned *plan_module(struct attacher *a, const struct module *m)
+static bool has_place(const struct places *p, uint64_t offset)
 {
-	struct planned **known, *p;
+	const uint64_t *known;
 
-	vec__each (&a->planned, known) {
-		if ((*known)->module == m)
-			return *known;
+	vec__each (&p->offsets, known) {
+		if (*known == offset)
+			return true;
 	}
-	p = calloc(1, sizeof(*p));
-	known = p ? vec__add(&a->planned) : NULL;
-	if (!known) {
-		free(p);
-		return NULL;
-	}
-	*known = p;
-	p->module = m;
-	p->err = plan__make(&p->plan, m, &p->why);
-	if (!p->err)
-		p->err = publish(a, p);
-	return p;
+	return false;
 }
 
-static int link_multi(struct attacher *a, struct attachment *at, struct bpf_program *prog, bool at_return)
+/* Where functions end in the same code, one probe serves all: a return is matched by its stack pointer. */
+static int add_rets(struct places *p, const struct planned_fn *f, uint64_t cookie)
 {
-	uint64_t offsets[LT_MAX_FUNCTIONS], cookies[LT_MAX_FUNCTIONS];
-	const struct plan *plan = &at->planned->plan;
-	struct uprobe_multi m = {
+	const uint64_t *offset;
+	int err = 0;
+
+	vec__each (&f->rets.list, offset) {
+		if (!err && !has_place(p, *offset))
+			err = add_place(p, *offset, cookie | LT_COOKIE_RET);
+	}
+	return err;
+}
+
+/* Entries, and ret instructions; or the functions with return probes. */
+static int collect_places(struct places *p, const struct planned *planned, bool at_return)
+{
+	const struct planned_fn *f;
+	int err = 0;
+
+	vec__each (&planned->plan.fns, f) {
+		uint64_t cookie = planned->first_fn + (uint64_t)(f - planned->plan.fns.at);
+
+		if (!err && (!at_return || f->returns == PLAN_RETURN_PROBE))
+			err = add_place(p, f->offset, cookie);
+		if (!err && !at_return)
+			err = add_rets(p, f, cookie);
+	}
+	return err;
+}
+
+static int link_program(struct attacher *a, struct attachment *at, const struct bpf_program *prog, bool at_return)
+{
+	struct places p = {};
+	int err = collect_places(&p, at->planned, at_return);
+	struct uprobe u = {
 		.prog_fd = bpf_program__fd(prog),
-		.path = a->path,
+		.path = a->options.path,
 		.at_return = at_return,
-		.file_fd = plan->module->fd,
-		.offsets = offsets,
-		.cookies = cookies,
+		.file_fd = at->planned->module->fd,
+		.offsets = p.offsets.at,
+		.cookies = p.cookies.at,
+		.n = (uint32_t)p.offsets.n,
 		.pid = at->pid,
 	};
-	size_t i;
-	int *fd;
 
-	for (i = 0; i < plan->fns.n; i++) {
-		if (at_return && plan->fns.at[i].fn->op == LT_OP_FREE)
-			continue;
-		offsets[m.n] = plan->fns.at[i].offset;
-		cookies[m.n++] = at->planned->first_fn + i;
-	}
-	fd = vec__add(&at->fds);
-	if (!fd)
-		return -ENOMEM;
-	*fd = uprobe_multi__link(&m);
-	if (*fd >= 0)
-		return 0;
-	at->fds.n--;
-	return *fd;
-}
-
-static int link_perf(struct attachment *at, struct bpf_program *prog, size_t i, bool at_return)
-{
-	const struct plan *plan = &at->planned->plan;
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = at->planned->first_fn + i, .retprobe = at_return);
-	struct bpf_link **link = vec__add(&at->links);
-	char path[64];
-
-	if (!link)
-		return -ENOMEM;
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", plan->module->fd);
-	*link = bpf_program__attach_uprobe_opts(prog, at->pid, path, plan->fns.at[i].offset, &opts);
-	if (*link)
-		return 0;
-	at->links.n--;
-	return -errno;
+	if (!err)
+		err = uprobe__attach(&u, &at->links);
+	vec__free(&p.offsets);
+	vec__free(&p.cookies);
+	return err;
 }
 
 /* The return probe comes first: a return without its entry is ignored, an entry without its return is a lost block. */
 static int link_all(struct attacher *a, struct attachment *at)
 {
-	struct bpf_program *enter;
-	size_t i;
 	int err;
 
-	if (a->path == ATTACH_SESSION)
-		return link_multi(a, at, loader__session_program(a->bpf, a->stacks), false);
-	enter = loader__enter_program(a->bpf, a->stacks);
-	if (a->path == ATTACH_MULTI) {
-		err = link_multi(a, at, a->bpf->progs.on_leave, true);
-		return err ? err : link_multi(a, at, enter, false);
-	}
-	for (i = 0, err = 0; i < at->planned->plan.fns.n && !err; i++) {
-		if (at->planned->plan.fns.at[i].fn->op != LT_OP_FREE)
-			err = link_perf(at, a->bpf->progs.on_leave, i, true);
-		if (!err)
-			err = link_perf(at, enter, i, false);
-	}
-	return err;
+	if (a->options.path == ATTACH_SESSION)
+		return link_program(a, at, loader__session_program(a->bpf, a->options.stacks), false);
+	err = link_program(a, at, a->bpf->progs.on_leave, true);
+	return err ? err : link_program(a, at, loader__enter_program(a->bpf, a->options.stacks), false);
 }
 
 static bool is_attached(const struct attacher *a, pid_t pid, const struct planned *p)
@@ -229,13 +165,17 @@ static bool is_attached(const struct attacher *a, pid_t pid, const struct planne
 	return false;
 }
 
-static int attach_module(struct attacher *a, pid_t pid, const struct planned *p, struct err *e)
+static int attach_module(struct attacher *a, pid_t pid, const struct mappings *m, const struct planned *p,
+			 struct err *e)
 {
 	struct attachment *at;
 	int err;
 
 	if (is_attached(a, pid, p))
 		return 0;
+	err = debugger__check(pid, m, &p->plan, e);
+	if (err)
+		return err;
 	at = vec__add(&a->attachments);
 	if (!at)
 		return err__set(e, -ENOMEM, "out of memory");
@@ -244,7 +184,7 @@ static int attach_module(struct attacher *a, pid_t pid, const struct planned *p,
 	err = link_all(a, at);
 	if (!err)
 		return 0;
-	attachment__close(at);
+	uprobe_links__close(&at->links);
 	a->attachments.n--;
 	if (err == -ESRCH)
 		return target__ended(pid, e);
@@ -252,49 +192,91 @@ static int attach_module(struct attacher *a, pid_t pid, const struct planned *p,
 			strerror(-err));
 }
 
-/* Remember for the report what became of a module in a process. */
-static int record(struct attacher *a, pid_t pid, const struct planned *p)
+static int add_record(struct attacher *a, pid_t pid, const struct planned *p, const char *reason)
 {
-	struct attached_module *m;
+	struct attached_module *m = vec__add(&a->modules);
 
-	vec__each (&a->modules, m) {
-		if (m->pid == pid && m->module == p->module)
-			return 0;
-	}
-	m = vec__add(&a->modules);
 	if (!m)
 		return -ENOMEM;
 	m->module = p->module;
 	m->pid = pid;
-	if (p->err) {
-		m->reason = p->why.text;
+	m->reason = reason;
+	if (reason)
 		return 0;
-	}
 	m->family = p->plan.family->name;
 	m->functions = p->names;
 	m->n_functions = (unsigned int)p->plan.fns.n;
 	return 0;
 }
 
+/* Remember for the report what became of a module in a process. */
+static int record(struct attacher *a, pid_t pid, const struct planned *p)
+{
+	const struct attached_module *m;
+	size_t i;
+	int err;
+
+	vec__each (&a->modules, m) {
+		if (m->pid == pid && m->module == p->module &&
+		    (p->err ? m->reason == p->why.text : m->functions == p->names))
+			return 0;
+	}
+	err = add_record(a, pid, p, p->err ? p->why.text : NULL);
+	for (i = 0; !err && !p->err && i < p->plan.left_out.n; i++)
+		err = add_record(a, pid, p, p->left_out[i]);
+	return err;
+}
+
+/* A process with a shadow stack, on a kernel that does not write it. */
+static bool returns_kill(struct attacher *a, pid_t pid)
+{
+	struct err why;
+
+	if (a->options.no_return_probes)
+		return true;
+	if (!process_info__has_shadow_stack(pid))
+		return false;
+	if (a->shadow_stacks == 1) {
+		a->shadow_stacks = return_trial__run(RETURN_TRIAL_SHADOW_STACK, a->options.path, &why);
+		if (a->shadow_stacks)
+			log__warn("process %d has a shadow stack, and %s: returns are seen at ret instructions, which "
+				  "is slower",
+				  pid, why.text);
+	}
+	return a->shadow_stacks;
+}
+
+/* 1: the module is hooked, 0: there is nothing to hook, or it cannot be. */
+static int attach_family(struct attacher *a, pid_t pid, const struct mappings *m, const struct module *module,
+			 const struct plan_request *r, struct err *e)
+{
+	const struct planned *p = plan_table__get(a->plans, module, r);
+	int err;
+
+	if (!p)
+		return err__set(e, -ENOMEM, "out of memory");
+	if (p->err == -ENOENT)
+		return 0;
+	err = p->err ? 0 : attach_module(a, pid, m, p, e);
+	if (err)
+		return err;
+	return record(a, pid, p) ? err__set(e, -ENOMEM, "out of memory") : !p->err;
+}
+
 int attacher__attach(struct attacher *a, pid_t pid, const struct mappings *m, struct err *e)
 {
+	struct plan_request r = {.no_return_probes = returns_kill(a, pid)};
 	const struct mapping *at;
-	int hooked = 0, err;
+	int hooked = 0, ret, i;
 
 	vec__each (&m->list, at) {
-		const struct planned *p = at->module ? plan_module(a, at->module) : NULL;
-
-		if (!p || p->err == -ENOENT)
-			continue;
-		if (!p->err) {
-			err = attach_module(a, pid, p, e);
-			if (err)
-				return err;
-			hooked++;
+		for (i = 0; at->module && i < ATTACHER_FAMILIES && a->options.families[i]; i++) {
+			r.family = a->options.families[i];
+			ret = attach_family(a, pid, m, at->module, &r, e);
+			if (ret < 0)
+				return ret;
+			hooked += ret;
 		}
-		err = record(a, pid, p);
-		if (err)
-			return err__set(e, err, "out of memory");
 	}
 	return hooked;
 }
@@ -304,8 +286,10 @@ void attacher__detach(struct attacher *a, pid_t pid)
 	struct attachment *at;
 
 	vec__each (&a->attachments, at) {
-		if (at->pid == pid)
-			attachment__close(at);
+		if (at->pid == pid) {
+			uprobe_links__close(&at->links);
+			at->pid = 0;
+		}
 	}
 }
 
@@ -317,5 +301,5 @@ const struct attached_module *attacher__modules(const struct attacher *a, unsign
 
 const char *attacher__function(const struct attacher *a, unsigned int fn)
 {
-	return fn < LT_MAX_FUNCTIONS ? a->fn_names[fn] : NULL;
+	return plan_table__function(a->plans, fn);
 }

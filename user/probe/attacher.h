@@ -18,8 +18,18 @@
 struct leaktrace_bpf;
 struct attacher;
 
+#define ATTACHER_FAMILIES 8
+
+struct attacher_options {
+	enum attach_path path;
+	enum stack_method stacks;
+	const struct family *families[ATTACHER_FAMILIES]; /* those that are looked for; then NULL */
+	/* Return probes are dangerous on this kernel (return_trial.h), or are not to be used. */
+	bool no_return_probes;
+};
+
 /* NULL when out of memory. */
-struct attacher *attacher__new(struct leaktrace_bpf *bpf, enum attach_path path, enum stack_method stacks);
+struct attacher *attacher__new(struct leaktrace_bpf *bpf, const struct attacher_options *o);
 
 /* Detaches everything. */
 void attacher__free(struct attacher *a);
@@ -33,7 +43,7 @@ int attacher__attach(struct attacher *a, pid_t pid, const struct mappings *m, st
 /* The process is gone: its links are closed. */
 void attacher__detach(struct attacher *a, pid_t pid);
 
-/* A module that was hooked, or was not and why, in some process. */
+/* A module that was hooked, or was not and why, in some process; or a function of it that was not. */
 struct attached_module {
 	const struct module *module;
 	pid_t pid;

@@ -9,13 +9,16 @@
 #include "select/untrusted_elf.h"
 
 #define CHUNK	 65536
-#define MAX_CODE (64u << 20) /* searched for calls; glibc has 2 MiB */
+#define MAX_CODE (128u << 20) /* searched for branches; glibc has 2 MiB */
+
+#define BRANCH_MAX 6 /* bytes of the longest branch by 32 bits */
 
 struct elf_image {
 	Elf *elf;
 	int fd; /* the module's */
+	bool is_pic;
 	size_t n_phdrs;
-	unsigned char chunk[CHUNK];
+	unsigned char chunk[CHUNK + BRANCH_MAX]; /* and where the last one ends */
 };
 
 struct elf_image *elf_image__open(const struct module *m, int *err)
@@ -40,7 +43,13 @@ struct elf_image *elf_image__open(const struct module *m, int *err)
 		elf_image__close(img);
 		return NULL;
 	}
+	img->is_pic = eh.e_type == ET_DYN;
 	return img;
+}
+
+bool elf_image__is_pic(struct elf_image *img)
+{
+	return img->is_pic;
 }
 
 void elf_image__close(struct elf_image *img)
@@ -148,57 +157,135 @@ bool elf_image__is_dynamic(struct elf_image *img)
 	return false;
 }
 
+/* The executable segment that vaddr lies in. */
+static bool code_segment(struct elf_image *img, uint64_t vaddr, GElf_Phdr *ph)
+{
+	size_t i;
+
+	for (i = 0; i < img->n_phdrs; i++) {
+		if (segment(img, i, ph) && ph->p_type == PT_LOAD && ph->p_flags & PF_X && vaddr >= ph->p_vaddr &&
+		    vaddr - ph->p_vaddr < ph->p_filesz)
+			return true;
+	}
+	return false;
+}
+
 int elf_image__file_offset(struct elf_image *img, uint64_t vaddr, uint64_t *offset)
 {
 	GElf_Phdr ph;
+
+	if (!code_segment(img, vaddr, &ph))
+		return -ENOENT;
+	*offset = vaddr - ph.p_vaddr + ph.p_offset;
+	return 0;
+}
+
+size_t elf_image__read_code(struct elf_image *img, uint64_t vaddr, void *buf, size_t n)
+{
+	GElf_Phdr ph;
+	ssize_t got;
+
+	if (!code_segment(img, vaddr, &ph))
+		return 0;
+	if (n > ph.p_filesz - (vaddr - ph.p_vaddr))
+		n = ph.p_filesz - (vaddr - ph.p_vaddr);
+	got = pread(img->fd, buf, n, (off_t)(vaddr - ph.p_vaddr + ph.p_offset));
+	return got > 0 ? (size_t)got : 0;
+}
+
+/* The index: a header, then pairs of 32-bit distances from it to a piece of code and its entry, sorted. */
+#define INDEX_HEAD   12
+#define INDEX_FORMAT "\x01\x1b\x03\x3b" /* the only one that linkers write: pcrel sdata4, udata4, datarel sdata4 */
+
+static uint64_t index_start(const unsigned char *index, uint64_t vaddr, size_t i)
+{
+	int32_t distance;
+
+	memcpy(&distance, index + INDEX_HEAD + 8 * i, sizeof(distance));
+	return vaddr + (uint64_t)(int64_t)distance;
+}
+
+int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uint64_t *end)
+{
+	GElf_Shdr sh;
+	Elf_Scn *scn = untrusted_elf__section(img->elf, ".eh_frame_hdr", &sh);
+	Elf_Data *data = scn ? untrusted_elf__data(scn, &sh) : NULL;
+	size_t low = 0, high, middle, n;
+	uint32_t count;
+	GElf_Phdr ph;
+
+	if (!data || data->d_size < INDEX_HEAD || memcmp(data->d_buf, INDEX_FORMAT, 4) ||
+	    !code_segment(img, vaddr, &ph))
+		return -ENOENT;
+	memcpy(&count, (unsigned char *)data->d_buf + 8, sizeof(count));
+	n = (data->d_size - INDEX_HEAD) / 8;
+	n = count < n ? count : n;
+	for (high = n; low < high;) {
+		middle = (low + high) / 2;
+		if (index_start(data->d_buf, sh.sh_addr, middle) <= vaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low)
+		return -ENOENT;
+	*start = index_start(data->d_buf, sh.sh_addr, low - 1);
+	*end = low < n ? index_start(data->d_buf, sh.sh_addr, low) : ph.p_vaddr + ph.p_filesz;
+	return *start <= vaddr && vaddr < *end ? 0 : -ENOENT;
+}
+
+/* A branch at p, of which BRANCH_MAX bytes are there. */
+static bool branch_at(struct elf_branch *b, const unsigned char *p, uint64_t vaddr)
+{
+	unsigned int length;
+	int32_t rel;
+
+	if (*p == 0xe8 || *p == 0xe9)
+		length = 5;
+	else if (*p == 0x0f && (p[1] & 0xf0) == 0x80)
+		length = 6;
+	else
+		return false;
+	memcpy(&rel, p + length - sizeof(rel), sizeof(rel));
+	b->vaddr = vaddr;
+	b->next = vaddr + length;
+	b->target = b->next + (uint64_t)(int64_t)rel;
+	b->is_call = *p == 0xe8;
+	return true;
+}
+
+static void scan(const unsigned char *bytes, size_t n, uint64_t vaddr,
+		 void (*fn)(const struct elf_branch *b, void *ctx), void *ctx)
+{
+	struct elf_branch b;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (branch_at(&b, bytes + i, vaddr + i))
+			fn(&b, ctx);
+	}
+}
+
+int elf_image__each_branch(struct elf_image *img, void (*fn)(const struct elf_branch *b, void *ctx), void *ctx)
+{
+	uint64_t at, left = MAX_CODE;
+	GElf_Phdr ph;
+	ssize_t got;
 	size_t i;
 
 	for (i = 0; i < img->n_phdrs; i++) {
 		if (!segment(img, i, &ph) || ph.p_type != PT_LOAD || !(ph.p_flags & PF_X))
 			continue;
-		if (vaddr >= ph.p_vaddr && vaddr - ph.p_vaddr < ph.p_filesz) {
-			*offset = vaddr - ph.p_vaddr + ph.p_offset;
-			return 0;
-		}
-	}
-	return -ENOENT;
-}
-
-/* Call fn for each call of target in these bytes, the first of which has this address. */
-static void scan(const unsigned char *bytes, size_t n, uint64_t address, uint64_t target,
-		 void (*fn)(uint64_t ret, void *ctx), void *ctx)
-{
-	const unsigned char *p = bytes, *end = bytes + n - 4;
-
-	for (; p < end && (p = memchr(p, 0xe8, (size_t)(end - p))); p++) {
-		uint64_t ret = address + (uint64_t)(p - bytes) + 5;
-		int32_t rel;
-
-		memcpy(&rel, p + 1, sizeof(rel));
-		if (ret + (uint64_t)(int64_t)rel == target)
-			fn(ret, ctx);
-	}
-}
-
-void elf_image__each_call(struct elf_image *img, uint64_t target, void (*fn)(uint64_t ret, void *ctx), void *ctx)
-{
-	uint64_t at, left = MAX_CODE;
-	GElf_Phdr ph;
-	size_t i, n;
-	ssize_t got;
-
-	for (i = 0; i < img->n_phdrs; i++) {
-		if (!segment(img, i, &ph) || ph.p_type != PT_LOAD || !(ph.p_flags & PF_X))
-			continue;
-		/* A call may begin in the last 4 bytes of a chunk: they are the first of the next one. */
-		for (at = 0; at < ph.p_filesz && left; at += (uint64_t)got - 4) {
-			n = ph.p_filesz - at < CHUNK ? ph.p_filesz - at : CHUNK;
-			n = n < left ? n : left;
-			got = pread(img->fd, img->chunk, n, (off_t)(ph.p_offset + at));
-			if (got < 5)
+		if (ph.p_filesz > left)
+			return -E2BIG;
+		left -= ph.p_filesz;
+		for (at = 0; at < ph.p_filesz; at += CHUNK) {
+			memset(img->chunk, 0, sizeof(img->chunk));
+			got = pread(img->fd, img->chunk, sizeof(img->chunk), (off_t)(ph.p_offset + at));
+			if (got <= 0)
 				break;
-			scan(img->chunk, (size_t)got, ph.p_vaddr + at, target, fn, ctx);
-			left -= (uint64_t)got - 4;
+			scan(img->chunk, CHUNK, ph.p_vaddr + at, fn, ctx);
 		}
 	}
+	return 0;
 }

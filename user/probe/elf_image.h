@@ -31,11 +31,31 @@ const char *elf_image__soname(struct elf_image *img);
 /* True for a file with a PT_INTERP or PT_DYNAMIC segment. */
 bool elf_image__is_dynamic(struct elf_image *img);
 
+/* Its code may run anywhere: a shared library, a position-independent program. */
+bool elf_image__is_pic(struct elf_image *img);
+
 /* File offset of a virtual address inside an executable segment. -ENOENT: it lies in none. */
 int elf_image__file_offset(struct elf_image *img, uint64_t vaddr, uint64_t *offset);
 
-/*
- * Find direct calls (E8 rel32) to `target` in executable segments; fn gets the address after each. Bytes that only look
- * like a call are found too: a match by chance needs 32 bits to agree.
+/* Code from an address on, at most n bytes of its executable segment, into buf. Returns how many; 0: it lies in none.
  */
-void elf_image__each_call(struct elf_image *img, uint64_t target, void (*fn)(uint64_t ret, void *ctx), void *ctx);
+size_t elf_image__read_code(struct elf_image *img, uint64_t vaddr, void *buf, size_t n);
+
+/*
+ * Where the piece of code at vaddr begins and ends, by the unwind information's index (.eh_frame_hdr, LSB core 10.6.2):
+ * a function, or a part of one that the compiler has put elsewhere. -ENOENT: it is in none, or there is no index.
+ */
+int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uint64_t *end);
+
+struct elf_branch {
+	uint64_t vaddr, next; /* of the instruction, and of the one behind it */
+	uint64_t target;
+	bool is_call;
+};
+
+/*
+ * Find what leads directly, by 32 bits, to another place: call, jmp, jcc in executable segments. Bytes that only look
+ * like one are found too. -E2BIG: there is too much code to look through. (Jumps by 8 bits stay inside one piece: the
+ * assembler knows the distance only within a section, and a piece elsewhere is in another section.)
+ */
+int elf_image__each_branch(struct elf_image *img, void (*fn)(const struct elf_branch *b, void *ctx), void *ctx);

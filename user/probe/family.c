@@ -2,37 +2,27 @@
 #include <string.h>
 
 #include "probe/family.h"
-
-#define NO LT_NO_ARG
-
-/*
- * malloc(3), posix_memalign(3); free_sized and free_aligned_sized are C23 (7.24.3). cfree was glibc's alias of free
- * until 2.26, and stays for programs linked before. Of functions at one address the first named here gives the name.
- */
-static const struct family_fn libc_fns[] = {
-	{"free", LT_OP_FREE, NO, NO, 0},
-	{"cfree", LT_OP_FREE, NO, NO, 0},
-	{"free_sized", LT_OP_FREE, NO, NO, 0},
-	{"free_aligned_sized", LT_OP_FREE, NO, NO, 0},
-	{"realloc", LT_OP_REALLOC, 1, NO, 0},
-	{"reallocarray", LT_OP_REALLOC, 2, 1, 0},
-	{"malloc", LT_OP_ALLOC, 0, NO, NO},
-	{"calloc", LT_OP_ALLOC, 1, 0, NO},
-	{"posix_memalign", LT_OP_ALLOC_PTR, 2, NO, 0},
-	{"aligned_alloc", LT_OP_ALLOC, 1, NO, NO},
-	{"memalign", LT_OP_ALLOC, 1, NO, NO},
-	{"valloc", LT_OP_ALLOC, 0, NO, NO},
-	{"pvalloc", LT_OP_ALLOC, 0, NO, NO},
-};
-
-static const struct family libc_family = {"libc", libc_fns, sizeof(libc_fns) / sizeof(libc_fns[0])};
+#include "probe/family_tables.h"
 
 const struct family *family__libc(void)
 {
-	return &libc_family;
+	return &family_libc;
 }
 
-const struct family_fn *family__find(const struct family *f, const char *name)
+const struct family *family__named(const char *name)
+{
+	static const struct family *const all[] = {&family_libc, &family_jemalloc, &family_tcmalloc, &family_mimalloc,
+						   &family_cxx};
+	size_t i;
+
+	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (!strcmp(all[i]->name, name))
+			return all[i];
+	}
+	return NULL;
+}
+
+static const struct family_fn *find(const struct family *f, const char *name)
 {
 	unsigned int i;
 
@@ -41,4 +31,19 @@ const struct family_fn *family__find(const struct family *f, const char *name)
 			return &f->fns[i];
 	}
 	return NULL;
+}
+
+const struct family_fn *family__find(const struct family *f, const char *name)
+{
+	size_t prefix = f->prefix ? strlen(f->prefix) : 0;
+	const struct family_fn *fn = find(f, name);
+
+	if (!fn && prefix && !strncmp(name, f->prefix, prefix))
+		fn = find(f, name + prefix);
+	return fn;
+}
+
+const char *family_fn__shown(const struct family_fn *fn)
+{
+	return fn->shown ? fn->shown : fn->name;
 }

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "leaktrace.skel.h"
 #include "probe/loader.h"
-#include "probe/uprobe_multi.h"
+#include "probe/uprobe.h"
 
 /* Half a second of 200000 events a second, and some. User space looks ten times a second. */
 #define EVENTS_BYTES (8u << 20)
@@ -48,7 +48,7 @@ static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path, en
 {
 	struct bpf_program *session = loader__session_program(bpf, stacks);
 	struct bpf_program *enter = loader__enter_program(bpf, stacks);
-	enum bpf_attach_type type = (enum bpf_attach_type)uprobe_multi__attach_type(path);
+	enum bpf_attach_type type = (enum bpf_attach_type)uprobe__attach_type(path);
 
 	if (path == ATTACH_SESSION) {
 		bpf_program__set_autoload(session, true);

@@ -3,17 +3,15 @@
 
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/vec.h"
 #include "leaktrace.skel.h"
 #include "probe/elf_image.h"
 #include "probe/loader_watch.h"
-#include "probe/uprobe_multi.h"
+#include "probe/uprobe.h"
 
 /* Where a loader gives its notices. */
 struct notice {
@@ -25,8 +23,7 @@ struct notice {
 struct loader_watch {
 	pid_t pid;
 	const struct module *module;
-	int fd; /* of a uprobe_multi link, or -1 */
-	struct bpf_link *link;
+	struct uprobe_links links;
 };
 
 struct loader_watches {
@@ -52,11 +49,8 @@ void loader_watches__free(struct loader_watches *w)
 
 	if (!w)
 		return;
-	vec__each (&w->list, it) {
-		if (it->fd >= 0)
-			close(it->fd);
-		bpf_link__destroy(it->link);
-	}
+	vec__each (&w->list, it)
+		uprobe_links__close(&it->links);
 	vec__free(&w->list);
 	free(w);
 }
@@ -100,8 +94,7 @@ static int find_notice(struct notice *n, const struct module *m)
 
 static int attach(struct loader_watches *w, struct loader_watch *it, const struct notice *n)
 {
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .bpf_cookie = n->distance);
-	struct uprobe_multi m = {
+	struct uprobe u = {
 		.prog_fd = bpf_program__fd(w->bpf->progs.on_loader),
 		.path = w->path,
 		.file_fd = it->module->fd,
@@ -110,15 +103,8 @@ static int attach(struct loader_watches *w, struct loader_watch *it, const struc
 		.n = 1,
 		.pid = it->pid,
 	};
-	char path[64];
 
-	if (w->path != ATTACH_PERF) {
-		it->fd = uprobe_multi__link(&m);
-		return it->fd < 0 ? it->fd : 0;
-	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", it->module->fd);
-	it->link = bpf_program__attach_uprobe_opts(w->bpf->progs.on_loader, it->pid, path, n->offset, &opts);
-	return it->link ? 0 : -errno;
+	return uprobe__attach(&u, &it->links);
 }
 
 static bool is_watched(const struct loader_watches *w, pid_t pid, const struct module *m)
@@ -145,7 +131,6 @@ static bool watch(struct loader_watches *w, pid_t pid, const struct module *m)
 		return false;
 	it->pid = pid;
 	it->module = m;
-	it->fd = -1;
 	err = attach(w, it, &n);
 	if (err)
 		log__info("%s in process %d: cannot watch the loader: %s", m->path, pid, strerror(-err));

@@ -1,94 +1,250 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "probe/elf_image.h"
 #include "probe/plan.h"
+#include "probe/survey.h"
 
-/* Before neighbours are joined; many more than any libc has. */
-#define MAX_INTERNAL 4096
+#define MAX_FUNCTION (256u << 10) /* bytes; a symbol that claims more is not believed */
+#define MAX_FRAGMENT (64u << 10)
 
-/* What a pass over the symbols of a module found. */
-struct survey {
-	struct plan *plan;
-	VEC(struct lt_range) internal;
-	bool has_malloc, has_free, has_libc_start, has_libc_memalign;
+/* A function while it is planned. */
+struct candidate {
+	struct planned_fn fn;
+	struct code code;
+	unsigned char *bytes; /* of code */
+	bool entered;	      /* other code jumps behind its entry, not beyond the place */
+	struct exits exits;
+	struct err why_not; /* code: not zero when it is left out */
 	int err;
 };
 
-/* glibc functions that free, as a thread ends, what the program has freed before (malloc/malloc.c, tcache). */
-static const char *const internal_names[] = {"__malloc_arena_thread_freeres", "tcache_thread_shutdown",
-					     "__libc_thread_freeres"};
+struct making {
+	struct plan *plan;
+	struct survey survey;
+	struct elf_image *img;
+	VEC(struct candidate) fns;
+	VEC(unsigned char *) fragments; /* bytes of code elsewhere */
+	int err;
+};
 
-static int add_internal(struct survey *s, uint64_t start, uint64_t size)
+/* Registers of integer arguments (System V ABI, AMD64, 3.2.3). */
+static const uint8_t arg_regs[] = {GPR_RDI, GPR_RSI, GPR_RDX, GPR_RCX, GPR_R8};
+
+#define CALLEE_SAVED (1u << GPR_RBX | 1u << GPR_RBP | 0xfu << 12)
+
+static uint32_t arg_mask(uint8_t arg)
 {
-	struct lt_range *r;
+	return arg < sizeof(arg_regs) ? 1u << arg_regs[arg] : 0;
+}
 
-	if (!size || start + size < start)
-		return 0;
-	if (s->internal.n == MAX_INTERNAL)
-		return s->err = -E2BIG;
-	r = vec__add(&s->internal);
-	if (!r)
-		return s->err = -ENOMEM;
-	r->start = start;
-	r->end = start + size;
+/* What a probe of this function needs. A walk up the stack begins with the caller's registers. */
+static struct place_needs needs_of(const struct planned_fn *f)
+{
+	struct place_needs n = {
+		.arguments = arg_mask(f->fn->size_arg) | arg_mask(f->fn->count_arg) | arg_mask(f->fn->ptr_arg),
+		.at_entry_sp = f->returns == PLAN_RETURN_PROBE,
+		.unless_zero = INSN_NO_REG,
+	};
+
+	if (f->fn->op == LT_OP_FREE)
+		n.unless_zero = arg_regs[f->fn->ptr_arg];
+	else
+		n.registers = CALLEE_SAVED;
+	return n;
+}
+
+static struct code read_code(struct making *mk, uint64_t vaddr, uint64_t size, unsigned char **bytes)
+{
+	struct code c = {.vaddr = vaddr, .is_pic = elf_image__is_pic(mk->img)};
+
+	*bytes = size && size <= MAX_FUNCTION ? malloc(size) : NULL;
+	if (!*bytes)
+		return c;
+	c.bytes = *bytes;
+	c.n = elf_image__read_code(mk->img, vaddr, *bytes, size);
+	/* A function that leaves its segment is none. */
+	if (c.n != size)
+		c.n = 0;
+	return c;
+}
+
+static int add_candidates(struct making *mk, const struct plan_request *r)
+{
+	struct found_fn *f;
+
+	vec__each (&mk->survey.fns, f) {
+		struct candidate *c = vec__add(&mk->fns);
+
+		if (!c)
+			return -ENOMEM;
+		c->fn.fn = f->fn;
+		c->fn.vaddr = f->vaddr;
+		c->fn.size = f->size;
+		c->fn.returns = f->fn->op == LT_OP_FREE		       ? PLAN_RETURN_NONE
+				: f->fn->throws || r->no_return_probes ? PLAN_RETURN_INSNS
+								       : PLAN_RETURN_PROBE;
+		c->code = read_code(mk, f->vaddr, f->size, &c->bytes);
+	}
 	return 0;
 }
 
-static int rank_of(const struct family *f, const struct family_fn *fn)
+static struct candidate *candidate_at(struct making *mk, uint64_t vaddr)
 {
-	return (int)(fn - f->fns);
+	struct candidate *c;
+
+	vec__each (&mk->fns, c) {
+		if (c->fn.vaddr == vaddr)
+			return c;
+	}
+	return NULL;
 }
 
-/* One probe an address: aliases (aligned_alloc and memalign in glibc) are one function. */
-static int add_function(struct survey *s, const struct family_fn *fn, const struct elf_fn *f)
+/* Another function: its symbol has no suffix that compilers give to parts (malloc.cold). */
+static int is_function(const struct elf_fn *f, void *ctx)
 {
-	struct planned_fn *known;
+	return f->vaddr == *(uint64_t *)ctx && !strchr(f->name, '.');
+}
 
-	vec__each (&s->plan->fns, known) {
-		if (known->vaddr != f->vaddr)
+static struct code fragment(void *ctx, uint64_t vaddr)
+{
+	struct making *mk = ctx;
+	struct code c = {.vaddr = vaddr};
+	unsigned char **bytes;
+	uint64_t start, end;
+
+	if (elf_image__each_function(mk->img, is_function, &vaddr) || elf_image__piece(mk->img, vaddr, &start, &end) ||
+	    end - start > MAX_FRAGMENT)
+		return c;
+	bytes = vec__add(&mk->fragments);
+	return bytes ? read_code(mk, start, end - start, bytes) : c;
+}
+
+static bool is_probed(void *ctx, uint64_t vaddr)
+{
+	struct candidate *c = candidate_at(ctx, vaddr);
+
+	return c && !c->err && c->fn.returns == PLAN_RETURN_INSNS;
+}
+
+/* A function that ends in a jump to one that is left out is left out. */
+static bool drop_dependents(struct making *mk)
+{
+	struct candidate *c, *other;
+	bool dropped = false;
+	uint64_t *jump;
+
+	vec__each (&mk->fns, c) {
+		if (c->err || c->fn.returns != PLAN_RETURN_INSNS)
 			continue;
-		if (rank_of(s->plan->family, fn) < rank_of(s->plan->family, known->fn))
-			known->fn = fn;
-		return 0;
+		vec__each (&c->exits.jumps.list, jump) {
+			other = candidate_at(mk, *jump);
+			if (!other->err)
+				continue;
+			c->err = err__set(&c->why_not, -ENOTSUP,
+					  "it ends in a jump to %s, the returns of which cannot be seen",
+					  family_fn__shown(other->fn.fn));
+			dropped = true;
+			break;
+		}
 	}
-	if (s->plan->fns.n == LT_MAX_FUNCTIONS)
-		return s->err = -E2BIG;
-	known = vec__add(&s->plan->fns);
-	if (!known)
-		return s->err = -ENOMEM;
-	known->fn = fn;
-	known->vaddr = f->vaddr;
-	known->size = f->size;
-	return add_internal(s, f->vaddr, f->size);
+	return dropped;
 }
 
-static int survey_function(const struct elf_fn *f, void *ctx)
+static int find_exits(struct making *mk)
 {
-	const struct family_fn *fn;
-	struct survey *s = ctx;
-	size_t i;
+	const struct exits_source from = {.fragment = fragment, .is_probed = is_probed, .ctx = mk};
+	struct candidate *c;
 
-	s->has_malloc |= !strcmp(f->name, "malloc");
-	s->has_free |= !strcmp(f->name, "free");
-	s->has_libc_start |= !strcmp(f->name, "__libc_start_main");
-	s->has_libc_memalign |= !strcmp(f->name, "__libc_memalign"); /* glibc has it, musl not */
-	fn = family__find(s->plan->family, f->name);
-	if (fn)
-		return add_function(s, fn, f);
-	for (i = 0; i < sizeof(internal_names) / sizeof(internal_names[0]); i++) {
-		if (!strcmp(f->name, internal_names[i]))
-			return add_internal(s, f->vaddr, f->size);
+	vec__each (&mk->fns, c) {
+		if (c->fn.returns != PLAN_RETURN_INSNS)
+			continue;
+		c->err = exits__find(&c->exits, &c->code, &from, &c->why_not);
+		if (c->err == -ENOMEM)
+			return c->err;
 	}
+	while (drop_dependents(mk))
+		;
 	return 0;
 }
 
-static void add_internal_call(uint64_t ret, void *ctx)
+static void choose_places(struct making *mk)
 {
-	/* A uprobe sees the return address: the range is that one address. */
-	add_internal(ctx, ret, 1);
+	struct candidate *c;
+
+	vec__each (&mk->fns, c) {
+		struct place_needs needs = needs_of(&c->fn);
+
+		place__choose(&c->fn.place, &c->code, &needs);
+	}
+}
+
+/*
+ * Does an instruction begin there? What looks like a branch is often the middle of another instruction: numbers near
+ * zero are frequent, so chance is no small one for targets nearby. Without unwind information it may be one.
+ */
+static bool is_insn(struct making *mk, uint64_t vaddr)
+{
+	unsigned char *bytes;
+	uint64_t start, end;
+	struct code code;
+	struct insn i;
+	size_t at = 0;
+	bool is;
+
+	if (elf_image__piece(mk->img, vaddr, &start, &end))
+		return true;
+	code = read_code(mk, start, end - start, &bytes);
+	while (at < code.n && start + at < vaddr && insn__decode(&i, code.bytes + at, code.n - at, start + at))
+		at += i.length;
+	is = start + at <= vaddr;
+	free(bytes);
+	return is;
+}
+
+/* Where in a candidate, behind its entry and not beyond the place, is target? NULL: in none. */
+static struct candidate *enters(struct making *mk, uint64_t target)
+{
+	struct candidate *c;
+
+	vec__each (&mk->fns, c) {
+		if (target > c->fn.vaddr && target - c->fn.vaddr <= c->fn.place.offset)
+			return c;
+	}
+	return NULL;
+}
+
+static int check_symbol(const struct elf_fn *f, void *ctx)
+{
+	struct candidate *c = enters(ctx, f->vaddr);
+
+	if (c)
+		c->entered = true;
+	return 0;
+}
+
+/* The function's own jumps have been looked at. */
+static void check_branch(struct making *mk, const struct elf_branch *b)
+{
+	struct candidate *c = enters(mk, b->target);
+
+	if (c && !c->entered && (b->vaddr < c->fn.vaddr || b->vaddr - c->fn.vaddr >= c->fn.size))
+		c->entered = is_insn(mk, b->vaddr);
+}
+
+static void add_internal(struct making *mk, uint64_t start, uint64_t end)
+{
+	struct lt_range *r = vec__add(&mk->survey.code);
+
+	if (!r) {
+		mk->err = -ENOMEM;
+		return;
+	}
+	r->start = start;
+	r->end = end;
 }
 
 /*
@@ -96,14 +252,37 @@ static void add_internal_call(uint64_t ret, void *ctx)
  * PLT, so that a program can replace them; only malloc.c calls directly (include/stdlib.h, libc_hidden_proto). In a
  * static program the whole program calls directly, so there only the names help. musl calls directly everywhere.
  */
-static void survey_internal_calls(struct survey *s, struct elf_image *img)
+static void take_branch(const struct elf_branch *b, void *ctx)
 {
-	struct planned_fn *f;
+	struct making *mk = ctx;
 
-	if (!s->plan->is_glibc_so)
-		return;
-	vec__each (&s->plan->fns, f)
-		elf_image__each_call(img, f->vaddr, add_internal_call, s);
+	check_branch(mk, b);
+	/* A uprobe sees the return address: the range is that one address. */
+	if (mk->survey.is_glibc_so && b->is_call && candidate_at(mk, b->target))
+		add_internal(mk, b->next, b->next + 1);
+}
+
+/* Places behind the entry are given up where something else leads there. */
+static int check_places(struct making *mk)
+{
+	bool moved = false, unknown = false;
+	struct candidate *c;
+	int err;
+
+	vec__each (&mk->fns, c)
+		moved |= c->fn.place.offset != 0;
+	if (moved || mk->survey.is_glibc_so) {
+		elf_image__each_function(mk->img, check_symbol, mk);
+		err = elf_image__each_branch(mk->img, take_branch, mk);
+		if (err && mk->survey.is_glibc_so)
+			return err;
+		unknown = err;
+	}
+	vec__each (&mk->fns, c) {
+		if (c->entered || (unknown && c->fn.place.offset))
+			place__give_up(&c->fn.place, &c->code, unknown ? PLACE_NO_CODE : PLACE_ENTERED);
+	}
+	return mk->err;
 }
 
 static int compare_ranges(const void *a, const void *b)
@@ -113,14 +292,14 @@ static int compare_ranges(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
-static int fill_internal(struct survey *s)
+static int fill_internal(struct making *mk)
 {
-	struct lt_module *out = &s->plan->internal;
+	struct lt_module *out = &mk->plan->internal;
 	struct lt_range *r;
 
-	if (s->internal.n)
-		qsort(s->internal.at, s->internal.n, sizeof(*s->internal.at), compare_ranges);
-	vec__each (&s->internal, r) {
+	if (mk->survey.code.n)
+		qsort(mk->survey.code.at, mk->survey.code.n, sizeof(*mk->survey.code.at), compare_ranges);
+	vec__each (&mk->survey.code, r) {
 		struct lt_range *last = out->n ? &out->ranges[out->n - 1] : NULL;
 
 		if (last && r->start <= last->end) {
@@ -135,88 +314,136 @@ static int fill_internal(struct survey *s)
 	return 0;
 }
 
-static int compare_fns(const void *a, const void *b)
+/* 0, -ENOMEM, or -EINVAL: not -ENOENT, which means that there is no allocator. */
+static int add_planned(struct making *mk, const struct candidate *c)
 {
-	const struct planned_fn *x = a, *y = b;
+	struct planned_fn *f = vec__add(&mk->plan->fns);
+	uint64_t *ret, *offset;
 
-	return (x->fn > y->fn) - (x->fn < y->fn);
-}
-
-static int resolve_offsets(struct plan *p, struct elf_image *img)
-{
-	struct planned_fn *f;
-
-	vec__each (&p->fns, f) {
-		/* Not -ENOENT, which means that there is no allocator. */
-		if (elf_image__file_offset(img, f->vaddr, &f->offset))
+	if (!f)
+		return -ENOMEM;
+	*f = c->fn;
+	if (elf_image__file_offset(mk->img, f->vaddr + f->place.offset, &f->offset))
+		return -EINVAL;
+	vec__each (&c->exits.rets.list, ret) {
+		offset = vec__add(&f->rets.list);
+		if (!offset)
+			return -ENOMEM;
+		if (elf_image__file_offset(mk->img, *ret, offset))
 			return -EINVAL;
 	}
-	/* The table names what releases first. Attached first, too: a block whose birth is seen is seen to go. */
-	qsort(p->fns.at, p->fns.n, sizeof(*p->fns.at), compare_fns);
 	return 0;
 }
 
-/* Whose malloc is it? Of allocators other than libc's only the presence is told here. */
-static int check_family(struct survey *s, struct elf_image *img, struct err *e)
+static int fill_plan(struct making *mk)
 {
-	const char *soname = elf_image__soname(img), *name = module__name(s->plan->module);
+	struct unplanned_fn *out;
+	struct candidate *c;
+	int err = fill_internal(mk);
 
-	if (!s->has_malloc || !s->has_free)
-		return -ENOENT;
-	s->plan->realloc_zero_frees = s->has_libc_memalign;
-	if (soname && !strncmp(soname, "ld-linux", 8))
-		return -ENOENT; /* the loader's own, used only until libc is there */
-	if (soname && !strcmp(soname, "libc.so.6")) {
-		s->plan->is_glibc_so = true;
-		return 0;
+	vec__each (&mk->fns, c) {
+		if (err)
+			return err;
+		if (!c->err) {
+			err = add_planned(mk, c);
+			continue;
+		}
+		out = vec__add(&mk->plan->left_out);
+		if (!out)
+			return -ENOMEM;
+		out->fn = c->fn.fn;
+		out->why = c->why_not;
 	}
-	if (!strncmp(name, "ld-musl", 7) || (soname && !strncmp(soname, "libc.", 5)))
-		return 0;
-	/* A static program carries its libc's start code. */
-	if (!soname && s->has_libc_start)
-		return 0;
-	return err__set(e, -ENOTSUP, "%s brings an allocator of its own; only libc's is hooked so far", name);
+	return err;
 }
 
-static int finish(struct survey *s, struct elf_image *img)
+static int make(struct making *mk, const struct plan_request *r)
 {
-	int err;
+	int err = add_candidates(mk, r);
 
-	if (!s->err)
-		survey_internal_calls(s, img);
-	err = s->err ? s->err : fill_internal(s);
-	return err ? err : resolve_offsets(s->plan, img);
+	if (!err)
+		err = find_exits(mk);
+	if (err)
+		return err;
+	choose_places(mk);
+	err = check_places(mk);
+	return err ? err : fill_plan(mk);
 }
 
-int plan__make(struct plan *p, const struct module *m, struct err *e)
+static void end_making(struct making *mk)
 {
-	struct survey s = {.plan = p};
-	struct elf_image *img;
+	unsigned char **bytes;
+	struct candidate *c;
+
+	vec__each (&mk->fns, c) {
+		exits__free(&c->exits);
+		free(c->bytes);
+	}
+	vec__each (&mk->fragments, bytes)
+		free(*bytes);
+	vec__free(&mk->fns);
+	vec__free(&mk->fragments);
+	survey__free(&mk->survey);
+	elf_image__close(mk->img);
+}
+
+static int none_left(const struct plan *p, struct err *e)
+{
+	const struct unplanned_fn *first = p->left_out.at;
+
+	if (!first)
+		return -ENOENT;
+	return err__set(e, -ENOTSUP, "none of the allocator functions of %s can be hooked: %s: %s", p->module->path,
+			family_fn__shown(first->fn), first->why.text);
+}
+
+int plan__make(struct plan *p, const struct module *m, const struct plan_request *r, struct err *e)
+{
+	struct making mk = {.plan = p};
 	int err;
 
 	memset(p, 0, sizeof(*p));
 	p->module = m;
-	p->family = family__libc();
+	p->family = r->family;
 	/* The kernel has no allocator in it, and a probe could not be set there: it is no file that is mapped. */
 	if (m->vdso)
 		return -ENOENT;
-	img = elf_image__open(m, &err);
-	if (!img)
+	mk.img = elf_image__open(m, &err);
+	if (!mk.img)
 		return err == -ENOEXEC ? -ENOENT : err__set(e, err, "cannot read %s: %s", m->path, strerror(-err));
-	elf_image__each_function(img, survey_function, &s);
-	err = s.err ? 0 : check_family(&s, img, e);
-	if (err)
-		goto out;
-	err = finish(&s, img);
-	if (err)
-		err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
-out:
-	elf_image__close(img);
-	vec__free(&s.internal);
+	err = survey__make(&mk.survey, mk.img, m, r->family, e);
+	if (!err) {
+		p->is_glibc_so = mk.survey.is_glibc_so;
+		p->realloc_zero_frees = mk.survey.realloc_zero_frees;
+		err = make(&mk, r);
+		if (err)
+			err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
+		else if (!p->fns.n)
+			err = none_left(p, e);
+	}
+	end_making(&mk);
 	return err;
 }
 
 void plan__free(struct plan *p)
 {
+	struct planned_fn *f;
+
+	vec__each (&p->fns, f)
+		vec__free(&f->rets.list);
 	vec__free(&p->fns);
+	vec__free(&p->left_out);
+}
+
+uint8_t plan__register(const struct planned_fn *f, uint8_t arg)
+{
+	return arg < sizeof(arg_regs) ? f->place.where[arg_regs[arg]] : LT_NO_REG;
+}
+
+char *plan__insn(const struct plan *p, const struct planned_fn *f, char *buf, size_t size)
+{
+	unsigned char bytes[INSN_MAX_BYTES];
+	ssize_t n = pread(p->module->fd, bytes, sizeof(bytes), (off_t)f->offset);
+
+	return insn__text(bytes, n > 0 ? (size_t)n : 0, f->vaddr + f->place.offset, buf, size);
 }

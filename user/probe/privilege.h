@@ -3,7 +3,7 @@
 #pragma once
 
 #include "base/err.h"
-#include "probe/attach_path.h"
+#include "probe/uprobe.h"
 
 /* 0, -EPERM (a capability is missing), -ENOTSUP (the kernel lacks BTF); with a sentence that says which. */
 int privilege__check(struct err *e);

@@ -56,15 +56,44 @@ double process_info__start_time(uint64_t start_boottime_ns)
 	return time_of_ticks(start_boottime_ns / (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK)));
 }
 
+/* Its list of groups is as long as the groups are many. */
+#define STATUS_SIZE 16384
+
+/* What stands behind a name in /proc/PID/status, in buf[STATUS_SIZE]; NULL when it is not there. */
+static const char *read_status(pid_t pid, const char *name, char *buf)
+{
+	const char *at;
+
+	/* The file begins with another field. */
+	if (read_proc(pid, "status", buf, STATUS_SIZE) < 0)
+		return NULL;
+	at = strstr(buf, name);
+	return at ? at + strlen(name) : NULL;
+}
+
 static pid_t read_tgid(pid_t pid)
 {
-	char buf[4096];
-	const char *p;
+	char buf[STATUS_SIZE];
+	const char *value = read_status(pid, "\nTgid:", buf);
 
-	if (read_proc(pid, "status", buf, sizeof(buf)) < 0)
-		return -1;
-	p = strstr(buf, "\nTgid:");
-	return p ? atoi(p + 6) : -1;
+	return value ? atoi(value) : -1;
+}
+
+pid_t process_info__debugger(pid_t pid)
+{
+	char buf[STATUS_SIZE];
+	const char *value = read_status(pid, "\nTracerPid:", buf);
+
+	return value ? atoi(value) : 0;
+}
+
+bool process_info__has_shadow_stack(pid_t pid)
+{
+	char buf[STATUS_SIZE];
+	const char *value = read_status(pid, "\nx86_Thread_features:", buf), *end = value ? strchr(value, '\n') : NULL;
+	const char *found = value ? strstr(value, "shstk") : NULL;
+
+	return found && (!end || found < end);
 }
 
 int process_info__read(pid_t pid, struct process_info *info)

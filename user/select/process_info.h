@@ -26,6 +26,13 @@ struct process_ids {
 
 /* 0, -ESRCH no such process, or another negative errno. */
 int process_info__ids(pid_t pid, struct process_ids *ids);
+
+/* The process that debugs it (ptrace), 0 if none does or that cannot be read. */
+pid_t process_info__debugger(pid_t pid);
+
+/* Does its first thread run with a shadow stack? False also when that cannot be read. */
+bool process_info__has_shadow_stack(pid_t pid);
+
 /* Seconds since the epoch of a start in nanoseconds since boot, cut to clock ticks as /proc shows it. */
 double process_info__start_time(uint64_t start_boottime_ns);
 

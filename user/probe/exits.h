@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * exits: all the places where a function can return from. Where a return probe could kill its process, its ret
+ * instructions are probed instead; that is right only if there is no other way out.
+ */
+#pragma once
+
+#include "base/err.h"
+#include "base/vec.h"
+#include "probe/place.h"
+
+#define EXITS_MAX 64 /* ret instructions of one function */
+
+/* How an exits__find() looks beyond the function. */
+struct exits_source {
+	/*
+	 * Code from vaddr on, if that is a part of the function that the compiler has put elsewhere (NAME.cold);
+	 * n is 0 if it is not.
+	 */
+	struct code (*fragment)(void *ctx, uint64_t vaddr);
+	/* Is it the entry of a function that is probed itself, at its ret instructions, too? Then a jump there is no
+	 * way out. */
+	bool (*is_probed)(void *ctx, uint64_t vaddr);
+	void *ctx;
+};
+
+struct addresses {
+	VEC(uint64_t) list;
+};
+
+struct exits {
+	struct addresses rets;
+	struct addresses jumps; /* to the entry of functions that are probed themselves */
+};
+
+/*
+ * Follow the code from the function's entry. 0; -ENOTSUP with a sentence when there is a way out that cannot be probed;
+ * -ENOMEM. Free with exits__free() in every case.
+ */
+int exits__find(struct exits *x, const struct code *code, const struct exits_source *from, struct err *e);
+void exits__free(struct exits *x);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#include <Zydis/Zydis.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "probe/insn.h"
+
+struct decoded {
+	ZydisDecodedInstruction in;
+	ZydisDecodedOperand ops[ZYDIS_MAX_OPERAND_COUNT];
+};
+
+static bool decode(struct decoded *d, const unsigned char *bytes, size_t n)
+{
+	ZydisDecoder decoder;
+
+	return ZYAN_SUCCESS(ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)) &&
+	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n, &d->in, d->ops));
+}
+
+/* Number of the general register that a register is a part of, or INSN_NO_REG. */
+static uint8_t general(ZydisRegister reg)
+{
+	ZydisRegister whole = ZydisRegisterGetLargestEnclosing(ZYDIS_MACHINE_MODE_LONG_64, reg);
+
+	return whole >= ZYDIS_REGISTER_RAX && whole <= ZYDIS_REGISTER_R15 ? (uint8_t)(whole - ZYDIS_REGISTER_RAX)
+									  : INSN_NO_REG;
+}
+
+static uint32_t writes(const struct decoded *d)
+{
+	uint32_t mask = 0;
+	uint8_t reg, i;
+
+	for (i = 0; i < d->in.operand_count; i++) {
+		const ZydisDecodedOperand *op = &d->ops[i];
+
+		if (op->type != ZYDIS_OPERAND_TYPE_REGISTER || !(op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+			continue;
+		reg = general(op->reg.value);
+		if (reg != INSN_NO_REG)
+			mask |= 1u << reg;
+	}
+	return mask;
+}
+
+/* A jump or call operand: relative, by a word at a fixed address, or by anything else. */
+static enum insn_flow jump_kind(const struct decoded *d)
+{
+	const ZydisDecodedOperand *op = &d->ops[0];
+
+	if (op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		return INSN_JUMP;
+	if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.base == ZYDIS_REGISTER_RIP &&
+	    op->mem.index == ZYDIS_REGISTER_NONE)
+		return INSN_JUMP_POINTER;
+	return INSN_JUMP_ANYWHERE;
+}
+
+static enum insn_flow flow(const struct decoded *d)
+{
+	switch (d->in.meta.category) {
+	case ZYDIS_CATEGORY_COND_BR:
+		return INSN_BRANCH;
+	case ZYDIS_CATEGORY_UNCOND_BR:
+		return jump_kind(d);
+	case ZYDIS_CATEGORY_CALL:
+		return INSN_CALL;
+	case ZYDIS_CATEGORY_RET:
+		return INSN_RETURN;
+	default:
+		break;
+	}
+	switch (d->in.mnemonic) {
+	case ZYDIS_MNEMONIC_UD0:
+	case ZYDIS_MNEMONIC_UD1:
+	case ZYDIS_MNEMONIC_UD2:
+	case ZYDIS_MNEMONIC_HLT:
+	case ZYDIS_MNEMONIC_INT3:
+	case ZYDIS_MNEMONIC_IRET:
+	case ZYDIS_MNEMONIC_IRETD:
+	case ZYDIS_MNEMONIC_IRETQ:
+		return INSN_END;
+	case ZYDIS_MNEMONIC_XBEGIN: /* goes on, or to where it aborts to */
+		return INSN_BRANCH;
+	default:
+		return INSN_NEXT;
+	}
+}
+
+/*
+ * What the kernel emulates: nop, jmp and jcc without a 16-bit prefix, and push of a register, with nothing but
+ * REX.B before it. (It emulates calls too. They are left alone: an emulated call writes no shadow stack on kernels that
+ * know those.) Multi-byte nops are emulated by the newest kernels only, and some kernels refuse them.
+ */
+static bool is_emulated(const unsigned char *b, const ZydisDecodedInstruction *in)
+{
+	if (in->length == 1)
+		return b[0] == 0x90 || (b[0] >= 0x50 && b[0] <= 0x57);
+	if (in->length == 2 && b[0] == 0x41 && b[1] >= 0x50 && b[1] <= 0x57)
+		return true;
+	if (b[0] == 0xeb || (b[0] >= 0x70 && b[0] <= 0x7f))
+		return in->length == 2;
+	if (b[0] == 0xe9)
+		return in->length == 5;
+	return b[0] == 0x0f && b[1] >= 0x80 && b[1] <= 0x8f && in->length == 6;
+}
+
+static bool is_sp(const ZydisDecodedOperand *op)
+{
+	return op->type == ZYDIS_OPERAND_TYPE_REGISTER && op->reg.value == ZYDIS_REGISTER_RSP;
+}
+
+/* By how much the stack pointer moves, where that is plain to see. */
+static void stack_move(struct insn *i, const struct decoded *d)
+{
+	const ZydisDecodedOperand *ops = d->ops;
+	bool by_constant =
+		d->in.operand_count_visible == 2 && is_sp(&ops[0]) && ops[1].type == ZYDIS_OPERAND_TYPE_IMMEDIATE;
+
+	i->moves_sp = i->writes & 1u << GPR_RSP;
+	if (!i->moves_sp)
+		return;
+	i->sp_known = true;
+	if ((d->in.mnemonic == ZYDIS_MNEMONIC_PUSH || d->in.mnemonic == ZYDIS_MNEMONIC_PUSHFQ) &&
+	    d->in.operand_width == 64) {
+		i->sp_moves = -8;
+	} else if (d->in.mnemonic == ZYDIS_MNEMONIC_POP && d->in.operand_width == 64 && !is_sp(&ops[0])) {
+		i->sp_moves = 8;
+	} else if (d->in.mnemonic == ZYDIS_MNEMONIC_SUB && by_constant && ops[1].imm.value.s > -(1 << 30) &&
+		   ops[1].imm.value.s < 1 << 30) {
+		i->sp_moves = -(int32_t)ops[1].imm.value.s;
+	} else if (d->in.mnemonic == ZYDIS_MNEMONIC_ADD && by_constant && ops[1].imm.value.s > -(1 << 30) &&
+		   ops[1].imm.value.s < 1 << 30) {
+		i->sp_moves = (int32_t)ops[1].imm.value.s;
+	} else {
+		i->sp_known = false;
+	}
+}
+
+static uint8_t tested(const struct decoded *d)
+{
+	const ZydisDecodedOperand *ops = d->ops;
+
+	if (d->in.mnemonic != ZYDIS_MNEMONIC_TEST || d->in.operand_width != 64 ||
+	    ops[0].type != ZYDIS_OPERAND_TYPE_REGISTER || ops[1].type != ZYDIS_OPERAND_TYPE_REGISTER ||
+	    ops[0].reg.value != ops[1].reg.value)
+		return INSN_NO_REG;
+	return general(ops[0].reg.value);
+}
+
+/* "mov %rdi, %rax" and the like. */
+static void copy(struct insn *i, const struct decoded *d)
+{
+	const ZydisDecodedOperand *ops = d->ops;
+
+	i->copy_of = i->copy_to = INSN_NO_REG;
+	if (d->in.mnemonic != ZYDIS_MNEMONIC_MOV || d->in.operand_width != 64 ||
+	    ops[0].type != ZYDIS_OPERAND_TYPE_REGISTER || ops[1].type != ZYDIS_OPERAND_TYPE_REGISTER)
+		return;
+	i->copy_to = general(ops[0].reg.value);
+	i->copy_of = general(ops[1].reg.value);
+	if (i->copy_to == INSN_NO_REG || i->copy_to == GPR_RSP || i->copy_of == GPR_RSP)
+		i->copy_of = INSN_NO_REG;
+}
+
+bool insn__decode(struct insn *i, const unsigned char *bytes, size_t n, uint64_t vaddr)
+{
+	struct decoded d;
+
+	memset(i, 0, sizeof(*i));
+	i->tests = i->copy_of = i->copy_to = INSN_NO_REG;
+	if (!decode(&d, bytes, n))
+		return false;
+	i->length = d.in.length;
+	i->flow = flow(&d);
+	i->is_nop = d.in.mnemonic == ZYDIS_MNEMONIC_NOP;
+	i->writes = writes(&d);
+	i->emulated = is_emulated(bytes, &d.in);
+	i->tests = tested(&d);
+	i->if_zero = d.in.mnemonic == ZYDIS_MNEMONIC_JZ;
+	i->by_table = d.in.mnemonic == ZYDIS_MNEMONIC_MOVSXD && d.ops[1].type == ZYDIS_OPERAND_TYPE_MEMORY &&
+		      d.ops[1].mem.index != ZYDIS_REGISTER_NONE;
+	copy(i, &d);
+	stack_move(i, &d);
+	if ((i->flow == INSN_BRANCH || i->flow == INSN_JUMP || i->flow == INSN_CALL) &&
+	    (d.ops[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
+	     !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&d.in, &d.ops[0], vaddr, &i->target))))
+		i->target = 0;
+	return true;
+}
+
+char *insn__text(const unsigned char *bytes, size_t n, uint64_t vaddr, char *buf, size_t size)
+{
+	ZydisFormatter formatter;
+	struct decoded d;
+
+	if (!decode(&d, bytes, n) || !ZYAN_SUCCESS(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT)) ||
+	    !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &d.in, d.ops, d.in.operand_count_visible, buf,
+							  size, vaddr, NULL)))
+		snprintf(buf, size, "?");
+	return buf;
+}

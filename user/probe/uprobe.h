@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * uprobe: probes in a file by each of the ways that kernels have, by bpf(2) and perf_event_open(2) themselves: the
+ * packaged libbpf and UAPI headers may be older than the kernel.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/vec.h"
+
+/* Best first. */
+enum attach_path { ATTACH_SESSION, ATTACH_MULTI, ATTACH_PERF, ATTACH_NONE };
+
+struct uprobe {
+	int prog_fd;
+	enum attach_path path;
+	bool at_return; /* not ATTACH_SESSION, which decides at each entry */
+	int file_fd;	/* of the file to probe */
+	const uint64_t *offsets, *cookies;
+	uint32_t n;
+	pid_t pid;
+};
+
+/* File descriptors; what they attach is detached when they are closed. */
+struct uprobe_links {
+	VEC(int) fds;
+};
+
+/* The expected_attach_type a program needs for a path; 0 for ATTACH_PERF, which needs none. */
+int uprobe__attach_type(enum attach_path path);
+
+/*
+ * Attach a program at all the offsets; the links are added to the list. Negative errno: what was attached by then is in
+ * the list.
+ */
+int uprobe__attach(const struct uprobe *u, struct uprobe_links *links);
+
+/* Detach. */
+void uprobe_links__close(struct uprobe_links *links);
