@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* clock: the two clocks in use. Ages and windows are monotonic (as bpf_ktime_get_ns is); dates are wall time. */
+/* clock: the clocks in use. Ages and windows are monotonic (as bpf_ktime_get_ns is); dates are wall time. */
 #pragma once
 
 #include <stdint.h>
@@ -23,4 +23,10 @@ static inline uint64_t clock__mono_ns(void)
 static inline uint64_t clock__wall_ns(void)
 {
 	return clock__ns_(CLOCK_REALTIME);
+}
+
+/* CPU time of the calling thread. */
+static inline uint64_t clock__thread_cpu_ns(void)
+{
+	return clock__ns_(CLOCK_THREAD_CPUTIME_ID);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/doctor.h"
 #include "cli/options.h"
 #include "cli/trace.h"
 
@@ -30,5 +31,5 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	options__parse(&o, argc, argv);
 	log__set_level(o.quiet ? LOG_WARN : o.verbose > 1 ? LOG_DEBUG : o.verbose ? LOG_INFO : LOG_NOTE);
-	return trace__run(&o);
+	return o.doctor ? doctor__run(&o) : trace__run(&o);
 }

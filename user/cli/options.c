@@ -2,6 +2,7 @@
 #include <argp.h>
 #include <string.h>
 
+#include "cli/hidden.h"
 #include "cli/options.h"
 #include "cli/refused.h"
 #include "cli/usage.h"
@@ -15,11 +16,6 @@ enum {
 	OPT_EXACT,
 	OPT_MAX_BLOCKS,
 	OPT_MAX_SITES,
-	OPT_ATTACH_PATH,
-	OPT_AUDIT,
-	OPT_STACKS,
-	OPT_FAMILIES,
-	OPT_RETURNS,
 };
 
 static const struct argp_option table[] = {
@@ -44,11 +40,6 @@ static const struct argp_option table[] = {
 	{"exact", OPT_EXACT, NULL, 0, "Track every block (the default, and so far the only way)", 0},
 	{"max-blocks", OPT_MAX_BLOCKS, "N", 0, "Room for N outstanding blocks (default 2097152)", 0},
 	{"max-sites", OPT_MAX_SITES, "N", 0, "Room for N call stacks (default 16384)", 0},
-	{"attach-path", OPT_ATTACH_PATH, "PATH", OPTION_HIDDEN, "session, multi or perf", 0},
-	{"stacks", OPT_STACKS, "METHOD", OPTION_HIDDEN, "tables or fp", 0},
-	{"families", OPT_FAMILIES, "LIST", OPTION_HIDDEN, "of libc, c++, jemalloc, tcmalloc, mimalloc", 0},
-	{"returns", OPT_RETURNS, "HOW", OPTION_HIDDEN, "probes or insns", 0},
-	{"audit", OPT_AUDIT, NULL, OPTION_HIDDEN, "sum up the block map for each report", 0},
 	{0},
 };
 
@@ -70,7 +61,7 @@ static const char doc[] =
 	"  leaktrace -d 60 --format json -p 1234 -w report.json\n"
 	"  leaktrace -- ./server --port 80   run and trace from its first instruction";
 
-static const char *const later_commands[] = {"record", "report", "diff", "top", "oom", "agent", "doctor"};
+static const char *const later_commands[] = {"record", "report", "diff", "top", "oom", "agent"};
 
 static void set_format(struct options *o, const char *name)
 {
@@ -111,50 +102,12 @@ static void set_shell_command(struct options *o, const char *line)
 	o->command = argv;
 }
 
-static void set_stacks(struct options *o, const char *name)
-{
-	if (!strcmp(name, "tables"))
-		o->stacks = STACKS_BY_TABLES;
-	else if (!strcmp(name, "fp"))
-		o->stacks = STACKS_BY_FRAME_POINTERS;
-	else
-		usage__error("--stacks '%s' is not known; tables and fp are", name);
-}
-
-static void set_families(struct options *o, char *list)
-{
-	size_t n = 0;
-	char *name;
-
-	memset(o->families, 0, sizeof(o->families));
-	while ((name = strsep(&list, ","))) {
-		if (n == ATTACHER_FAMILIES)
-			usage__error("--families: more than %d", ATTACHER_FAMILIES);
-		o->families[n] = family__named(name);
-		if (!o->families[n++])
-			usage__error("--families '%s' is not known; libc, c++, jemalloc, tcmalloc and mimalloc are",
-				     name);
-	}
-}
-
-static void set_returns(struct options *o, const char *how)
-{
-	o->no_return_probes = !strcmp(how, "insns");
-	if (!o->no_return_probes && strcmp(how, "probes"))
-		usage__error("--returns '%s' is not known; probes and insns are", how);
-}
-
-static void set_attach_path(struct options *o, const char *name)
-{
-	o->path = attach_path__parse(name);
-	if (o->path == ATTACH_NONE)
-		usage__error("--attach-path '%s' is not known; session, multi and perf are", name);
-}
-
 static void set_positional(struct options *o, unsigned int index, const char *text)
 {
 	size_t i;
 
+	if (o->doctor)
+		usage__error("doctor takes no '%s'; give a process by -p PID", text);
 	if (index == 0) {
 		for (i = 0; i < sizeof(later_commands) / sizeof(later_commands[0]); i++) {
 			if (!strcmp(text, later_commands[i]))
@@ -197,9 +150,6 @@ static int parse_show(struct options *o, int key, const char *arg)
 	case 'v':
 		o->verbose++;
 		return 0;
-	case OPT_AUDIT:
-		o->audit = true;
-		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -208,8 +158,13 @@ static int parse_show(struct options *o, int key, const char *arg)
 static int parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *o = state->input;
+	int i;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		for (i = 0; state->root_argp->children[i].argp; i++)
+			state->child_inputs[i] = o;
+		return 0;
 	case 'p':
 		set_pids(o, arg);
 		return 0;
@@ -233,18 +188,6 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_MAX_SITES:
 		o->max_sites = usage__number("--max-sites", arg, 1, 1u << 20);
 		return 0;
-	case OPT_STACKS:
-		set_stacks(o, arg);
-		return 0;
-	case OPT_ATTACH_PATH:
-		set_attach_path(o, arg);
-		return 0;
-	case OPT_FAMILIES:
-		set_families(o, arg);
-		return 0;
-	case OPT_RETURNS:
-		set_returns(o, arg);
-		return 0;
 	case ARGP_KEY_ARG:
 		set_positional(o, state->arg_num, arg);
 		return 0;
@@ -255,6 +198,8 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 
 static void check(struct options *o)
 {
+	if (o->doctor)
+		return;
 	if (!o->pids.list.n && !o->command)
 		usage__error("nothing to trace; give -p PID, or -- COMMAND to run one");
 	if (o->pids.list.n && o->command)
@@ -268,14 +213,30 @@ static void check(struct options *o)
 		o->interval_ns = o->duration_ns / 12 > 100000000 ? o->duration_ns / 12 : 100000000;
 }
 
+static const struct argp_option doctor_table[] = {
+	{"pid", 'p', "PID[,PID...]", 0, "Show what would be probed in these processes, and what that would cost", 0},
+	{"format", OPT_FORMAT, "text|json", 0, "Output format (default text)", 0},
+	{"output", 'w', "FILE", 0, "Write to FILE instead of stdout", 0},
+	{"verbose", 'v', NULL, 0, "Say more on stderr; twice: everything", 0},
+	{0},
+};
+
+static const char doctor_doc[] =
+	"Says what leaktrace can do on this host and what a probe costs here; with -p what it would probe in a "
+	"process, where and why, and what tracing it would cost.\n"
+	"\v"
+	"To find that out it traces a child of its own, and counts the calls of the process for at most 20 ms or 50000 "
+	"calls.\n\n"
+	"Exit status: 0 everything asked for can be traced, 1 not, 2 wrong usage.";
+
 const char *argp_program_version = "leaktrace " LEAKTRACE_VERSION;
 
-void options__parse(struct options *o, int argc, char **argv)
-{
-	static const struct argp_child children[] = {{&refused__argp, 0, NULL, 0}, {0}};
-	static const struct argp argp = {table, parse_option, args_doc, doc, children, NULL, NULL};
-	int i, own = argc;
+static const struct argp_child children[] = {{&refused__argp, 0, NULL, 0}, {&hidden__argp, 0, NULL, 0}, {0}};
+static const struct argp trace_argp = {table, parse_option, args_doc, doc, children, NULL, NULL};
+static const struct argp doctor_argp = {doctor_table, parse_option, "", doctor_doc, children + 1, NULL, NULL};
 
+static void set_defaults(struct options *o)
+{
 	memset(o, 0, sizeof(*o));
 	o->interval_ns = 5000000000ull;
 	o->max_size = UINT64_MAX;
@@ -284,16 +245,31 @@ void options__parse(struct options *o, int argc, char **argv)
 	o->path = ATTACH_NONE;
 	o->stacks = STACKS_ANY;
 	o->families[0] = family__libc();
+}
+
+/* The command's name, if one is given; "trace" is the default. argv[0] begins argp's own messages. */
+static void take_command(struct options *o, int *argc, char ***argv)
+{
+	(*argv)[0] = "leaktrace";
+	if (*argc < 2)
+		return;
+	o->doctor = !strcmp((*argv)[1], "doctor");
+	if (!o->doctor && strcmp((*argv)[1], "trace"))
+		return;
+	(*argv)[1] = o->doctor ? "leaktrace doctor" : "leaktrace";
+	--*argc;
+	++*argv;
+}
+
+void options__parse(struct options *o, int argc, char **argv)
+{
+	int i, own;
+
+	set_defaults(o);
 	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "leaktrace"; /* begins argp's own messages */
-	/* "trace" is the default command and may be spelled out. */
-	if (argc > 1 && !strcmp(argv[1], "trace")) {
-		argv[1] = argv[0];
-		argc--;
-		argv++;
-		own = argc;
-	}
-	for (i = 1; i < argc; i++) {
+	take_command(o, &argc, &argv);
+	own = argc;
+	for (i = 1; i < argc && !o->doctor; i++) {
 		if (!strcmp(argv[i], "--")) {
 			own = i;
 			o->command = argv + i + 1;
@@ -302,6 +278,6 @@ void options__parse(struct options *o, int argc, char **argv)
 	}
 	if (o->command && !o->command[0])
 		usage__error("-- is not followed by a command");
-	argp_parse(&argp, own, argv, 0, NULL, o);
+	argp_parse(o->doctor ? &doctor_argp : &trace_argp, own, argv, 0, NULL, o);
 	check(o);
 }

@@ -16,6 +16,7 @@ enum exit_status { EXIT_TRACED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_LEAK =
 enum output_format { FORMAT_TEXT, FORMAT_JSON };
 
 struct options {
+	bool doctor;	     /* the command doctor, not trace */
 	struct targets pids; /* -p; not checked yet */
 	char **command;	     /* after --, or from -c; NULL: none */
 	bool has_interval;

@@ -104,6 +104,14 @@ int sink__write(struct sink *out, const struct report *r, bool final, struct err
 	return err ? write_error(out, err, e) : 0;
 }
 
+int sink__write_doctor(struct sink *out, const struct doctor_report *r, struct err *e)
+{
+	int err = out->options->format == FORMAT_JSON ? doctor_json__write(out->file, r)
+						      : doctor_text__write(out->file, r);
+
+	return err ? write_error(out, err, e) : 0;
+}
+
 void sink__event(struct sink *out, const struct collected_event *ev)
 {
 	static const char marks[] = {[EVENT_BORN] = '+', [EVENT_GONE] = '-', [EVENT_FAILED] = '!'};

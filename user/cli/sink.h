@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "cli/options.h"
 #include "collect/collector.h"
+#include "report/doctor.h"
 #include "report/report.h"
 
 struct sink {
@@ -24,6 +25,8 @@ int sink__open(struct sink *out, const struct options *o, struct err *e);
 
 /* Write one report. A final one is written whole, below nothing. Negative errno with a sentence. */
 int sink__write(struct sink *out, const struct report *r, bool final, struct err *e);
+
+int sink__write_doctor(struct sink *out, const struct doctor_report *r, struct err *e);
 
 /* Write the line of one event (-t), buffered until the next report or sink__flush(). */
 void sink__event(struct sink *out, const struct collected_event *ev);

@@ -18,6 +18,13 @@ static bool decode(struct decoded *d, const unsigned char *bytes, size_t n)
 	       ZYAN_SUCCESS(ZydisDecoderDecodeFull(&decoder, bytes, n, &d->in, d->ops));
 }
 
+uint8_t insn__argument(unsigned int n)
+{
+	static const uint8_t registers[] = {GPR_RDI, GPR_RSI, GPR_RDX, GPR_RCX, GPR_R8, GPR_R8 + 1};
+
+	return n < sizeof(registers) ? registers[n] : INSN_NO_REG;
+}
+
 /* Number of the general register that a register is a part of, or INSN_NO_REG. */
 static uint8_t general(ZydisRegister reg)
 {
@@ -190,14 +197,31 @@ bool insn__decode(struct insn *i, const unsigned char *bytes, size_t n, uint64_t
 	return true;
 }
 
+static bool format(const struct decoded *d, uint64_t vaddr, char *buf, size_t size)
+{
+	static const ZydisFormatterProperty shorter[] = {
+		ZYDIS_FORMATTER_PROP_ADDR_PADDING_ABSOLUTE,
+		ZYDIS_FORMATTER_PROP_ADDR_PADDING_RELATIVE,
+		ZYDIS_FORMATTER_PROP_DISP_PADDING,
+		ZYDIS_FORMATTER_PROP_IMM_PADDING,
+	};
+	ZydisFormatter f;
+	size_t i;
+
+	if (!ZYAN_SUCCESS(ZydisFormatterInit(&f, ZYDIS_FORMATTER_STYLE_ATT)))
+		return false;
+	for (i = 0; i < sizeof(shorter) / sizeof(shorter[0]); i++)
+		ZydisFormatterSetProperty(&f, shorter[i], ZYDIS_PADDING_DISABLED);
+	ZydisFormatterSetProperty(&f, ZYDIS_FORMATTER_PROP_HEX_UPPERCASE, ZYAN_FALSE);
+	return ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&f, &d->in, d->ops, d->in.operand_count_visible, buf, size,
+							    vaddr, NULL));
+}
+
 char *insn__text(const unsigned char *bytes, size_t n, uint64_t vaddr, char *buf, size_t size)
 {
-	ZydisFormatter formatter;
 	struct decoded d;
 
-	if (!decode(&d, bytes, n) || !ZYAN_SUCCESS(ZydisFormatterInit(&formatter, ZYDIS_FORMATTER_STYLE_ATT)) ||
-	    !ZYAN_SUCCESS(ZydisFormatterFormatInstruction(&formatter, &d.in, d.ops, d.in.operand_count_visible, buf,
-							  size, vaddr, NULL)))
+	if (!decode(&d, bytes, n) || !format(&d, vaddr, buf, size))
 		snprintf(buf, size, "?");
 	return buf;
 }

@@ -25,6 +25,9 @@ enum {
 	GPR_R8 = 8,
 };
 
+/* The register of integer argument n, from 0 (System V ABI, AMD64, 3.2.3); INSN_NO_REG for those on the stack. */
+uint8_t insn__argument(unsigned int n);
+
 enum insn_flow {
 	INSN_NEXT,	    /* on to the next instruction */
 	INSN_BRANCH,	    /* a conditional jump */

@@ -48,15 +48,22 @@ static int check_caps(cap_t caps, struct err *e)
 				  : "; root lacks it here (a container?): grant it, or run on the host");
 }
 
-int privilege__check(struct err *e)
+int privilege__check_capabilities(struct err *e)
 {
 	cap_t caps = cap_get_proc();
-	struct utsname uts;
 	int err;
 
 	err = caps ? check_caps(caps, e) : err__set(e, -errno, "cannot read our own capabilities: %s", strerror(errno));
 	if (caps)
 		cap_free(caps);
+	return err;
+}
+
+int privilege__check(struct err *e)
+{
+	int err = privilege__check_capabilities(e);
+	struct utsname uts;
+
 	if (err)
 		return err;
 	if (access("/sys/kernel/btf/vmlinux", R_OK)) {

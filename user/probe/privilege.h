@@ -8,5 +8,8 @@
 /* 0, -EPERM (a capability is missing), -ENOTSUP (the kernel lacks BTF); with a sentence that says which. */
 int privilege__check(struct err *e);
 
+/* Only the capabilities. */
+int privilege__check_capabilities(struct err *e);
+
 /* What a way to attach asks for beyond that: 0 or -EPERM with a sentence. */
 int privilege__check_path(enum attach_path path, struct err *e);

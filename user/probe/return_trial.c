@@ -159,7 +159,7 @@ int return_trial__run(enum return_trial what, enum attach_path path, struct err 
 	struct trial t;
 	int err;
 
-	err = trial__begin(&t, path, TRIAL_COUNTS);
+	err = trial__begin(&t, path, TRIAL_EMPTY, 0);
 	err = err ? err__set(e, err, "cannot try it: %s", strerror(-err)) : fork_and_run(&t, what, e);
 	leave_attached(&t);
 	return err;

@@ -39,30 +39,37 @@ static int file_offset(trial_function *fn, uint64_t *offset)
 	return -ENOENT;
 }
 
-/* r6 = ctx; sum = lookup(map, &0); if (sum) { r0 = get_attach_cookie(r6); lock *sum += r0; } return 0 */
-static int load_counting(int map_fd, struct bpf_prog_load_opts *opts)
+/*
+ * What the program of a session returns at an entry decides about the return. On the other paths nothing but 0 is safe:
+ * to uprobe_multi of some kernels 1 means that the probe is to be taken away (UPROBE_HANDLER_REMOVE).
+ */
+static int32_t returned(enum attach_path path, enum trial_program program)
+{
+	return path == ATTACH_SESSION && (program == TRIAL_COUNTS_ENTRIES || program == TRIAL_EMPTY_ENTRIES);
+}
+
+/* key = get_attach_cookie(ctx); hits = lookup(map, &key); if (hits) lock *hits += 1; return value */
+static int load_counting(int map_fd, int32_t value, struct bpf_prog_load_opts *opts)
 {
 	const struct bpf_insn insns[] = {
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_6, .src_reg = BPF_REG_1},
-		{.code = BPF_ST | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .off = -4, .imm = 0},
+		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie},
+		{.code = BPF_STX | BPF_MEM | BPF_W, .dst_reg = BPF_REG_10, .src_reg = BPF_REG_0, .off = -4},
 		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_10},
 		{.code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = -4},
 		{.code = BPF_LD | BPF_DW | BPF_IMM, .dst_reg = BPF_REG_1, .src_reg = BPF_PSEUDO_MAP_FD, .imm = map_fd},
 		{},
 		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_map_lookup_elem},
-		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_0, .off = 4, .imm = 0},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_7, .src_reg = BPF_REG_0},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_6},
-		{.code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_get_attach_cookie},
-		{.code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = BPF_REG_7, .src_reg = BPF_REG_0, .imm = BPF_ADD},
-		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = 0},
+		{.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_0, .off = 2, .imm = 0},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_1, .imm = 1},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW, .dst_reg = BPF_REG_0, .src_reg = BPF_REG_1, .imm = BPF_ADD},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = value},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
 
 	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "lt_trial", "GPL", insns, sizeof(insns) / sizeof(insns[0]), opts);
 }
 
-static int load_returning(int value, struct bpf_prog_load_opts *opts)
+static int load_empty(int32_t value, struct bpf_prog_load_opts *opts)
 {
 	const struct bpf_insn insns[] = {
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = value},
@@ -72,9 +79,10 @@ static int load_returning(int value, struct bpf_prog_load_opts *opts)
 	return bpf_prog_load(BPF_PROG_TYPE_KPROBE, "lt_trial", "GPL", insns, sizeof(insns) / sizeof(insns[0]), opts);
 }
 
-int trial__begin(struct trial *t, enum attach_path path, enum trial_program program)
+int trial__begin(struct trial *t, enum attach_path path, enum trial_program program, uint32_t n)
 {
 	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = (enum bpf_attach_type)uprobe__attach_type(path));
+	int32_t value = returned(path, program);
 
 	memset(t, 0, sizeof(*t));
 	t->path = path;
@@ -82,13 +90,13 @@ int trial__begin(struct trial *t, enum attach_path path, enum trial_program prog
 	t->self_fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (t->self_fd < 0)
 		return -errno;
-	if (program == TRIAL_COUNTS) {
-		t->map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lt_trial", sizeof(uint32_t), sizeof(uint64_t), 1, NULL);
+	if (program == TRIAL_COUNTS || program == TRIAL_COUNTS_ENTRIES) {
+		t->map_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "lt_trial", sizeof(uint32_t), sizeof(uint64_t), n, NULL);
 		if (t->map_fd < 0)
 			return -errno;
-		t->prog_fd = load_counting(t->map_fd, &opts);
+		t->prog_fd = load_counting(t->map_fd, value, &opts);
 	} else {
-		t->prog_fd = load_returning(program == TRIAL_SKIPS, &opts);
+		t->prog_fd = load_empty(value, &opts);
 	}
 	return t->prog_fd < 0 ? -errno : 0;
 }
@@ -111,12 +119,11 @@ int trial__attach(struct trial *t, trial_function *fn, pid_t pid, bool at_return
 	return err ? err : uprobe__attach(&u, &t->links);
 }
 
-uint64_t trial__sum(const struct trial *t)
+uint64_t trial__hits(const struct trial *t, uint32_t cookie)
 {
-	uint32_t zero = 0;
-	uint64_t sum = 0;
+	uint64_t hits = 0;
 
-	return bpf_map_lookup_elem(t->map_fd, &zero, &sum) ? 0 : sum;
+	return bpf_map_lookup_elem(t->map_fd, &cookie, &hits) ? 0 : hits;
 }
 
 void trial__end(struct trial *t)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * trial: probes on functions of our own program, to find out what the kernel can do and what it costs. They do nothing
- * but return, and begin with an instruction of a known kind.
+ * trial: small BPF programs, and functions of our own program to probe, to find out what the kernel can do, what it
+ * costs, and how often functions of a target are called.
  */
 #pragma once
 
@@ -13,14 +13,16 @@
 
 typedef void trial_function(void);
 
+/* They do nothing but return. */
 trial_function trial__emulated; /* begins with push */
 trial_function trial__stepped;	/* begins with an instruction that the kernel single-steps */
 
 /* What the program of a trial does when it is hit. */
 enum trial_program {
-	TRIAL_COUNTS, /* adds its cookie to the trial's sum */
+	TRIAL_COUNTS,	      /* counts hits by cookie */
+	TRIAL_COUNTS_ENTRIES, /* and with a session not those of returns */
 	TRIAL_EMPTY,
-	TRIAL_SKIPS, /* as EMPTY, and the return of this call is not wanted (ATTACH_SESSION) */
+	TRIAL_EMPTY_ENTRIES,
 };
 
 struct trial {
@@ -29,13 +31,13 @@ struct trial {
 	struct uprobe_links links;
 };
 
-/* Load. 0 or negative errno; end with trial__end() in every case. */
-int trial__begin(struct trial *t, enum attach_path path, enum trial_program program);
+/* Load, with room for cookies below n. 0 or negative errno; end with trial__end() in every case. */
+int trial__begin(struct trial *t, enum attach_path path, enum trial_program program, uint32_t n);
 
 /* Attach to a function, in process pid (us, or a child of ours). 0 or negative errno. */
 int trial__attach(struct trial *t, trial_function *fn, pid_t pid, bool at_return, uint64_t cookie);
 
-/* The sum, or 0. */
-uint64_t trial__sum(const struct trial *t);
+/* Hits of the probe with this cookie, so far. */
+uint64_t trial__hits(const struct trial *t, uint32_t cookie);
 
 void trial__end(struct trial *t);

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/text.h"
 #include "report/json_build.h"
+#include "report/output.h"
+
+/* 15 digits: what a double holds for certain, so that 0.1 stays 0.1. */
+#define REAL_DIGITS 15
 
 struct jobject jobject__new(void)
 {
@@ -94,4 +100,35 @@ json_t *jvalue__date(double epoch_s)
 	strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(buf, sizeof(buf), "%s.%03dZ", day, (int)(ms % 1000));
 	return json_string(buf);
+}
+
+/* The document and its newline as text; NULL when out of memory. Caller frees. */
+static char *dump(json_t *doc, bool compact, size_t *len)
+{
+	char *text = json_dumps(doc, (compact ? JSON_COMPACT : JSON_INDENT(2)) | JSON_REAL_PRECISION(REAL_DIGITS));
+	char *line;
+
+	if (!text)
+		return NULL;
+	*len = strlen(text);
+	line = realloc(text, *len + 2);
+	if (!line) {
+		free(text);
+		return NULL;
+	}
+	memcpy(line + *len, "\n", 2);
+	*len += 1;
+	return line;
+}
+
+int jdocument__write(FILE *out, json_t *doc, bool compact)
+{
+	__cleanup_free char *text = NULL;
+	size_t len = 0;
+
+	if (!doc)
+		return -ENOMEM;
+	text = dump(doc, compact, &len);
+	json_decref(doc);
+	return text ? output__write(out, text, len) : -ENOMEM;
 }

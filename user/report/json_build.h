@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct jobject {
 	json_t *json;
@@ -23,6 +24,9 @@ json_t *jobject__done(struct jobject *o);
 /* The same for an array: start with jlist__new(), use jobject__done(). */
 struct jobject jlist__new(void);
 void jlist__add(struct jobject *o, json_t *value);
+
+/* Write a document, which is freed, and a newline, and flush; NULL is -ENOMEM. Or the stream's negative errno. */
+int jdocument__write(FILE *out, json_t *doc, bool compact);
 
 json_t *jvalue__u64(uint64_t v);	/* beyond JSON's signed 64 bits: the largest of them */
 json_t *jvalue__known(int64_t v);	/* negative: null */

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-#include <errno.h>
 #include <string.h>
 
 #include "account/losses.h"
 #include "account/snapshot.h"
-#include "base/cleanup.h"
 #include "judge/verdict.h"
 #include "report/json_build.h"
 #include "report/json_parts.h"
-#include "report/output.h"
 #include "report/report.h"
-
-/* 15 digits: what a double holds for certain, so that 0.1 stays 0.1. */
-#define REAL_DIGITS 15
 
 static json_t *processes(const struct snapshot *snap)
 {
@@ -123,30 +117,9 @@ static json_t *document(const struct report *r, const struct report_options *o, 
 	return jobject__done(&doc);
 }
 
-/* The document and its newline as text; NULL when out of memory. Caller frees. */
-static char *dump(json_t *doc, bool compact, size_t *len)
-{
-	char *text = json_dumps(doc, (compact ? JSON_COMPACT : JSON_INDENT(2)) | JSON_REAL_PRECISION(REAL_DIGITS));
-	char *line;
-
-	if (!text)
-		return NULL;
-	*len = strlen(text);
-	line = realloc(text, *len + 2);
-	if (!line) {
-		free(text);
-		return NULL;
-	}
-	memcpy(line + *len, "\n", 2);
-	*len += 1;
-	return line;
-}
-
 int report_json__write(FILE *out, const struct report *r, const struct report_options *o, bool compact)
 {
-	__cleanup_free char *text = NULL;
 	struct block_index blocks;
-	size_t len = 0;
 	json_t *doc;
 	int err;
 
@@ -155,9 +128,5 @@ int report_json__write(FILE *out, const struct report *r, const struct report_op
 		return err;
 	doc = document(r, o, &blocks);
 	block_index__free(&blocks);
-	if (!doc)
-		return -ENOMEM;
-	text = dump(doc, compact, &len);
-	json_decref(doc);
-	return text ? output__write(out, text, len) : -ENOMEM;
+	return jdocument__write(out, doc, compact);
 }
