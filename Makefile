@@ -42,6 +42,8 @@ PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev
 TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
 	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils redis-server redis-tools \
 	gdb lld libclang-rt-dev|libfuzzer-14-dev
+# For virtual machines with other kernels. Debian 12 has virtiofsd in qemu-system-common.
+KERNEL_PACKAGES = qemu-system-x86 virtiofsd|qemu-system-common debian-archive-keyring xz-utils
 
 ifeq ($(V),1)
 Q =
@@ -99,8 +101,8 @@ MAN = $(wildcard user/cli/leaktrace.8)
 
 GENERATED = $(BUILD)/gen/version.h $(if $(BPF_SRC),$(BUILD)/gen/leaktrace.skel.h)
 
-.PHONY: all deps test-deps run demo test unit e2e soak fuzz bench stacks lint tests-build programs fuzz-programs install \
-	uninstall clean help FORCE
+.PHONY: all deps test-deps kernel-deps run demo test unit e2e soak test-kernels fuzz bench stacks lint tests-build \
+	programs fuzz-programs install uninstall clean help FORCE
 
 ##   all          build leaktrace (default)
 all: $(BUILD)/leaktrace
@@ -185,6 +187,12 @@ $(BUILD)/golden: $(GOLDEN_OBJ) $(BUILD)/stamp/link
 	$(call msg,LINK,$@)
 	$(Q)$(CC) $(USER_LINK) $(GOLDEN_OBJ) -ldw -lelf -o $@
 
+# A measuring program over the stages themselves.
+
+$(BUILD)/places: tests/bench/places.c $(USER_OBJ) $(BUILD)/stamp/link
+	$(call msg,CC,$<)
+	$(Q)$(CC) $(USER_FLAGS) $(USER_LINK) $< $(filter-out %/cli/main.o,$(USER_OBJ)) $(LIBS) -o $@
+
 # Fuzzers, by clang. Where that comes without its runtime libraries there are none, and their suite says so.
 
 $(BUILD)/fuzz/%.o: %.c $(BUILD)/stamp/fuzz
@@ -241,6 +249,10 @@ deps:
 test-deps:
 	@sh tests/deps.sh $(call quote,$(TEST_PACKAGES))
 
+# After the others, since only one can install. Without these, tests on other kernels are skipped.
+kernel-deps: test-deps
+	@sh tests/deps.sh $(call quote,$(KERNEL_PACKAGES)) || :
+
 # All processors, unless -j was given.
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc))
 
@@ -271,10 +283,10 @@ programs: all $(UNIT) $(VICTIMS) $(STACKS) $(BUILD)/golden fuzz-programs
 run_tests = BPFTOOL='$(BPFTOOL)' FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) \
 	$(1); status=$$?; $(give_back); exit $$status
 
-##   test         lint, unit, fuzz and end-to-end tests (as root; installs what they need)
-test: test-deps
+##   test         lint, unit, fuzz and end-to-end tests, some on other kernels (as root; installs what they need)
+test: kernel-deps
 	@$(MAKE) --no-print-directory tests-build
-	@$(call run_tests,lint unit fuzz e2e)
+	@$(call run_tests,lint unit fuzz e2e kernels)
 
 ##   unit         unit tests only
 unit: tests-build
@@ -284,10 +296,15 @@ unit: tests-build
 e2e: tests-build
 	@$(call run_tests,e2e)
 
-##   soak         unit tests and the slow end-to-end tests
-soak: test-deps
+##   soak         unit tests, the slow end-to-end tests, tests on other kernels
+soak: kernel-deps
 	@$(MAKE) --no-print-directory tests-build
-	@$(call run_tests,unit soak)
+	@$(call run_tests,unit soak all-kernels)
+
+##   test-kernels end-to-end tests on other kernels, in virtual machines (as root); KERNEL=6.1 chooses
+test-kernels: kernel-deps
+	@$(MAKE) --no-print-directory tests-build
+	@$(call run_tests,all-kernels)
 
 ##   fuzz         feed readers of a target's files with nonsense, each for FUZZ_SECONDS
 fuzz: fuzz-programs
@@ -301,8 +318,8 @@ lint:
 bench = LEAKTRACE=$(abspath $(BUILD)/leaktrace) LEAKTRACE_BUILD=$(abspath $(BUILD)) CC='$(CC)' BPFTOOL='$(BPFTOOL)' $(PYTHON)
 
 ##   bench        what tracing costs (as root)
-bench: all
-	@$(bench) tests/bench/run.py $(ARGS) && $(bench) tests/bench/walks.py; status=$$?; $(give_back); exit $$status
+bench: all $(BUILD)/places
+	@$(bench) tests/bench/run.py $(ARGS) && $(bench) tests/bench/walks.py && $(bench) tests/bench/places.py; status=$$?; $(give_back); exit $$status
 
 ##   stacks       how many whole call stacks are right, by leaktrace's tables and by bpf_get_stack (as root)
 stacks: all $(STACKS) $(VICTIMS) $(BUILD)/golden
@@ -319,7 +336,7 @@ uninstall:
 
 ##   clean        remove what was built
 clean:
-	@rm -rf $(addprefix $(BUILD)/,bench bpf fuzz gen golden san stacks stamp test tests unit user victims leaktrace)
+	@rm -rf $(addprefix $(BUILD)/,bench bpf fuzz gen golden places san stacks stamp test tests unit user victims leaktrace)
 	@[ ! -d $(BUILD) ] || rmdir --ignore-fail-on-non-empty $(BUILD)
 
 ##   help         this list

@@ -86,10 +86,8 @@ static int look_at(struct doctor *d, struct target *t, struct err *e)
 		.ns = &d->cost,
 	};
 	struct doctor_process_data *out = &d->processes[d->n_processes];
-	int err = targets__check(t, e);
+	int err = doctor_process__make(out, t, d->modules, d->options, &costs, e);
 
-	if (!err)
-		err = doctor_process__make(out, t, d->modules, d->options, &costs, e);
 	d->n_processes++;
 	if (!err && !out->process.n_functions)
 		d->some_not_traceable = true;
@@ -102,17 +100,23 @@ static int examine(struct doctor *d, struct err *e)
 	struct target *t;
 	int err;
 
+	/* First, because the rest takes seconds. */
+	vec__each (&targets.list, t) {
+		err = targets__check(t, e);
+		if (err)
+			return err;
+	}
 	d->modules = module_table__new();
 	d->processes = calloc(targets.list.n + 1, sizeof(*d->processes));
 	if (!d->modules || !d->processes || features__probe(&d->features, d->options->path) || show_features(d))
 		return err__set(e, -ENOMEM, "out of memory");
 	measure(d);
-	err = 0;
 	vec__each (&targets.list, t) {
-		if (!err && d->features.can_trace)
-			err = look_at(d, t, e);
+		err = d->features.can_trace ? look_at(d, t, e) : 0;
+		if (err)
+			return err;
 	}
-	return err;
+	return 0;
 }
 
 static int write_report(struct doctor *d, struct sink *out, struct err *e)

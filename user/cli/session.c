@@ -68,11 +68,16 @@ int session__begin(struct session *s, const struct options *o, struct sink *out,
 
 void session__end(struct session *s)
 {
+	struct uprobe_links links = {};
+
 	/* Still stopped: it was never let go because something failed. */
 	if (s->launch.stopped) {
 		kill(s->launch.pid, SIGKILL);
 		waitpid(s->launch.pid, NULL, 0);
 	}
+	attacher__give_links(s->attacher, &links);
+	loader_watches__give_links(s->loaders, &links);
+	uprobe_links__close(&links);
 	attacher__free(s->attacher);
 	loader_watches__free(s->loaders);
 	accountant__free(s->accountant);

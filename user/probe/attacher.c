@@ -49,6 +49,17 @@ struct attacher *attacher__new(struct leaktrace_bpf *bpf, const struct attacher_
 	return a;
 }
 
+void attacher__give_links(struct attacher *a, struct uprobe_links *to)
+{
+	struct attachment *at;
+
+	if (!a)
+		return;
+	/* What finds no room stays here, and is closed later. */
+	vec__each (&a->attachments, at)
+		uprobe_links__move(to, &at->links);
+}
+
 void attacher__free(struct attacher *a)
 {
 	struct attachment *at;

@@ -34,6 +34,9 @@ struct attacher *attacher__new(struct leaktrace_bpf *bpf, const struct attacher_
 /* Detaches everything. */
 void attacher__free(struct attacher *a);
 
+/* Give all links to the caller, who closes them together with others, which is faster. a may be NULL. */
+void attacher__give_links(struct attacher *a, struct uprobe_links *to);
+
 /*
  * Probe every allocator among a process's mappings that is not probed in it yet. Returns how many modules are hooked in
  * it now, or a negative errno with a sentence (the process ended, the kernel refused).

@@ -61,10 +61,13 @@ static int add_path(struct features *f, enum attach_path path, const char *id, c
 		    enum attach_path forced)
 {
 	struct err why = {};
-	bool works = !attach_path__try(path, &why);
-	struct feature *it = add(f, id, name, works);
+	int err = attach_path__try(path, &why);
+	struct feature *it = add(f, id, name, !err);
 
-	if (it && works && f->path == ATTACH_NONE && (forced == ATTACH_NONE || forced == path)) {
+	/* Who may not try does not know. */
+	if (it && (err == -EPERM || err == -EACCES))
+		it->state = FEATURE_UNKNOWN;
+	if (it && !err && f->path == ATTACH_NONE && (forced == ATTACH_NONE || forced == path)) {
 		f->path = path;
 		it->used = true;
 	}

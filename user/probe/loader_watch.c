@@ -43,6 +43,16 @@ struct loader_watches *loader_watches__new(struct leaktrace_bpf *bpf, enum attac
 	return w;
 }
 
+void loader_watches__give_links(struct loader_watches *w, struct uprobe_links *to)
+{
+	struct loader_watch *it;
+
+	if (!w)
+		return;
+	vec__each (&w->list, it)
+		uprobe_links__move(to, &it->links);
+}
+
 void loader_watches__free(struct loader_watches *w)
 {
 	struct loader_watch *it;

@@ -20,6 +20,9 @@ struct loader_watches *loader_watches__new(struct leaktrace_bpf *bpf, enum attac
 /* Detaches everything. */
 void loader_watches__free(struct loader_watches *w);
 
+/* As attacher__give_links(). */
+void loader_watches__give_links(struct loader_watches *w, struct uprobe_links *to);
+
 /*
  * Watch the loaders among a process's mappings that are not watched in it yet. Where that fails, what the loader does
  * is found out later, by the stacks that the tables do not know; it is logged at -v. True when there was a new one.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
 #include <linux/perf_event.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -127,11 +128,55 @@ int uprobe__attach(const struct uprobe *u, struct uprobe_links *links)
 	return err;
 }
 
-void uprobe_links__close(struct uprobe_links *links)
+void uprobe_links__move(struct uprobe_links *links, struct uprobe_links *from)
 {
 	int *fd;
 
-	vec__each (&links->fds, fd)
-		close(*fd);
+	while (from->fds.n && (fd = vec__add(&links->fds)))
+		*fd = from->fds.at[--from->fds.n];
+}
+
+#define CLOSERS 32
+
+/* One of some threads that close links: every n-th of the list. */
+struct closer {
+	const struct uprobe_links *links;
+	size_t first, step;
+	pthread_t thread;
+	bool started;
+};
+
+static void *close_some(void *arg)
+{
+	const struct closer *c = arg;
+	size_t i;
+
+	for (i = c->first; i < c->links->fds.n; i += c->step)
+		close(c->links->fds.at[i]);
+	return NULL;
+}
+
+/*
+ * Each takes the kernel some tens of milliseconds, of which most is waiting for other processors to have let go of the
+ * probe (uprobe_unregister_sync()). They wait for the same thing, so they may as well wait at the same time.
+ */
+void uprobe_links__close(struct uprobe_links *links)
+{
+	struct closer closers[CLOSERS] = {};
+	size_t n = links->fds.n < CLOSERS ? links->fds.n : CLOSERS, i;
+
+	for (i = 0; i < n; i++) {
+		closers[i] = (struct closer){.links = links, .first = i, .step = n};
+		/* The last share is this thread's, and those for which there is no thread. */
+		closers[i].started = i + 1 < n && !pthread_create(&closers[i].thread, NULL, close_some, &closers[i]);
+	}
+	for (i = 0; i < n; i++) {
+		if (!closers[i].started)
+			close_some(&closers[i]);
+	}
+	for (i = 0; i < n; i++) {
+		if (closers[i].started)
+			pthread_join(closers[i].thread, NULL);
+	}
 	vec__free(&links->fds);
 }

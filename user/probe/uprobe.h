@@ -38,5 +38,8 @@ int uprobe__attach_type(enum attach_path path);
  */
 int uprobe__attach(const struct uprobe *u, struct uprobe_links *links);
 
+/* Take those of another list, too: what is closed together is detached faster. When out of memory, some stay there. */
+void uprobe_links__move(struct uprobe_links *links, struct uprobe_links *from);
+
 /* Detach. */
 void uprobe_links__close(struct uprobe_links *links);

@@ -120,7 +120,7 @@ int doctor_text__write(FILE *out, const struct doctor_report *r)
 		put_cost(to, &r->cost);
 	for (i = 0; i < r->n_processes; i++)
 		put_process(to, &r->processes[i]);
-	if (!r->n_processes)
+	if (r->can_trace && !r->n_processes)
 		fprintf(to,
 			"next: leaktrace doctor -p PID shows what would be probed in a process, and what that costs\n");
 	if (fclose(to))
