@@ -74,24 +74,7 @@ void attacher__free(struct attacher *a)
 	free(a);
 }
 
-/* Places in a file to attach one program to. */
-struct places {
-	VEC(uint64_t) offsets;
-	VEC(uint64_t) cookies;
-};
-
-static int add_place(struct places *p, uint64_t offset, uint64_t cookie)
-{
-	uint64_t *o = vec__add(&p->offsets), *c = vec__add(&p->cookies);
-
-	if (!o || !c)
-		return -ENOMEM;
-	*o = offset;
-	*c = cookie;
-	return 0;
-}
-
-static bool has_place(const struct places *p, uint64_t offset)
+static bool has_place(const struct uprobe_places *p, uint64_t offset)
 {
 	const uint64_t *known;
 
@@ -103,20 +86,20 @@ static bool has_place(const struct places *p, uint64_t offset)
 }
 
 /* Where functions end in the same code, one probe serves all: a return is matched by its stack pointer. */
-static int add_rets(struct places *p, const struct planned_fn *f, uint64_t cookie)
+static int add_rets(struct uprobe_places *p, const struct planned_fn *f, uint64_t cookie)
 {
 	const uint64_t *offset;
 	int err = 0;
 
 	vec__each (&f->rets.list, offset) {
 		if (!err && !has_place(p, *offset))
-			err = add_place(p, *offset, cookie | LT_COOKIE_RET);
+			err = uprobe_places__add(p, *offset, cookie | LT_COOKIE_RET);
 	}
 	return err;
 }
 
 /* Entries, and ret instructions; or the functions with return probes. */
-static int collect_places(struct places *p, const struct planned *planned, bool at_return)
+static int collect_places(struct uprobe_places *p, const struct planned *planned, bool at_return)
 {
 	const struct planned_fn *f;
 	int err = 0;
@@ -125,7 +108,7 @@ static int collect_places(struct places *p, const struct planned *planned, bool 
 		uint64_t cookie = planned->first_fn + (uint64_t)(f - planned->plan.fns.at);
 
 		if (!err && (!at_return || f->returns == PLAN_RETURN_PROBE))
-			err = add_place(p, f->offset, cookie);
+			err = uprobe_places__add(p, f->offset, cookie);
 		if (!err && !at_return)
 			err = add_rets(p, f, cookie);
 	}
@@ -134,7 +117,7 @@ static int collect_places(struct places *p, const struct planned *planned, bool 
 
 static int link_program(struct attacher *a, struct attachment *at, const struct bpf_program *prog, bool at_return)
 {
-	struct places p = {};
+	struct uprobe_places p = {};
 	int err = collect_places(&p, at->planned, at_return);
 	struct uprobe u = {
 		.prog_fd = bpf_program__fd(prog),
@@ -149,8 +132,7 @@ static int link_program(struct attacher *a, struct attachment *at, const struct 
 
 	if (!err)
 		err = uprobe__attach(&u, &at->links);
-	vec__free(&p.offsets);
-	vec__free(&p.cookies);
+	uprobe_places__free(&p);
 	return err;
 }
 

@@ -12,29 +12,19 @@
 /* One link for each module, cookies go on. */
 static int attach_plan(struct trial *t, const struct plan *plan, pid_t pid, uint64_t *cookie)
 {
-	VEC(uint64_t) offsets = {}, cookies = {};
-	const struct planned_fn *f;
-	uint64_t *offset, *c;
 	struct uprobe u = {.prog_fd = t->prog_fd, .path = t->path, .file_fd = plan->module->fd, .pid = pid};
+	struct uprobe_places p = {};
+	const struct planned_fn *f;
 	int err = 0;
 
-	vec__each (&plan->fns, f) {
-		offset = vec__add(&offsets);
-		c = vec__add(&cookies);
-		if (!offset || !c) {
-			err = -ENOMEM;
-			break;
-		}
-		*offset = f->offset;
-		*c = (*cookie)++;
-	}
-	u.offsets = offsets.at;
-	u.cookies = cookies.at;
-	u.n = (uint32_t)offsets.n;
+	vec__each (&plan->fns, f)
+		err = err ? err : uprobe_places__add(&p, f->offset, (*cookie)++);
+	u.offsets = p.offsets.at;
+	u.cookies = p.cookies.at;
+	u.n = (uint32_t)p.offsets.n;
 	if (!err)
 		err = uprobe__attach(&u, &t->links);
-	vec__free(&offsets);
-	vec__free(&cookies);
+	uprobe_places__free(&p);
 	return err;
 }
 

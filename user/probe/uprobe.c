@@ -128,6 +128,23 @@ int uprobe__attach(const struct uprobe *u, struct uprobe_links *links)
 	return err;
 }
 
+int uprobe_places__add(struct uprobe_places *p, uint64_t offset, uint64_t cookie)
+{
+	uint64_t *o = vec__add(&p->offsets), *c = vec__add(&p->cookies);
+
+	if (!o || !c)
+		return -ENOMEM;
+	*o = offset;
+	*c = cookie;
+	return 0;
+}
+
+void uprobe_places__free(struct uprobe_places *p)
+{
+	vec__free(&p->offsets);
+	vec__free(&p->cookies);
+}
+
 void uprobe_links__move(struct uprobe_links *links, struct uprobe_links *from)
 {
 	int *fd;

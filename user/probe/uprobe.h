@@ -24,6 +24,16 @@ struct uprobe {
 	pid_t pid;
 };
 
+/* Lists for the above, as they are put together. */
+struct uprobe_places {
+	VEC(uint64_t) offsets;
+	VEC(uint64_t) cookies;
+};
+
+/* 0 or -ENOMEM. */
+int uprobe_places__add(struct uprobe_places *p, uint64_t offset, uint64_t cookie);
+void uprobe_places__free(struct uprobe_places *p);
+
 /* File descriptors; what they attach is detached when they are closed. */
 struct uprobe_links {
 	VEC(int) fds;
