@@ -63,17 +63,32 @@ static __always_inline void count_free(u32 slot, bool tracked)
 		__sync_fetch_and_add(&s->frees_untracked, 1);
 }
 
-static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret)
+/*
+ * Is it a release that goes on in another function? free_sized() may end in a jump to free(): same frame, same pointer.
+ * operator delete may call it: the caller is what was called to release the same pointer.
+ */
+static __always_inline bool is_same_release(const struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret)
+{
+	struct lt_fn *last;
+	u32 last_id = ts->free_fn;
+
+	if (!ts->free_sp || ts->free_ptr != ptr || last_id == id)
+		return false;
+	if (ts->free_sp == sp)
+		return ts->free_ret == ret;
+	last = bpf_map_lookup_elem(&fns, &last_id);
+	return last && ts->free_sp > sp && called_by_allocator(last, ts->free_bias, ret);
+}
+
+static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret, u64 bias)
 {
 	struct lt_block block;
 	bool tracked;
 
-	if (!ptr)
-		return;
-	/* free_sized() may end in a jump to free(): same frame, same pointer, another function. */
-	if (ts->free_sp == sp && ts->free_ret == ret && ts->free_ptr == ptr && ts->free_fn != id)
+	if (!ptr || is_same_release(ts, id, ptr, sp, ret))
 		return;
 	ts->free_sp = sp;
+	ts->free_bias = bias;
 	ts->free_ret = ret;
 	ts->free_ptr = ptr;
 	ts->free_fn = id;
@@ -101,7 +116,7 @@ static __always_inline void abandon(struct task_state *ts, const struct lt_fn *f
 }
 
 static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr,
-				    u64 sp, u64 ret, enum stack_method method)
+				    u64 sp, u64 ret, u64 bias, enum stack_method method)
 {
 	u64 size = requested_size(ctx, fn);
 	bool wanted = size >= cfg_min_size && size <= cfg_max_size;
@@ -131,6 +146,7 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->slot = ts->slot;
 	p->fn = id;
 	p->ptr = ptr;
+	p->bias = bias;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
 	p->has_old = fn->op == LT_OP_REALLOC && p->ptr && !block_take(p->slot, p->ptr, &p->old);
 	p->site = wanted ? stack_site(ctx, ts, id, sp, ret, method) : LT_NO_SLOT;
@@ -144,7 +160,7 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 	u32 id = bpf_get_attach_cookie(ctx);
 	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
 	struct task_state *ts;
-	u64 sp, ret, ptr;
+	u64 sp, ret, ptr, bias;
 
 	count_hit();
 	if (!fn || state.frozen)
@@ -158,13 +174,14 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 	/* First, as it drops what is stale: also a nested call's return could be taken for that of a call left here. */
 	if (pending_is_tail_jump(ts, fn, id, ptr, sp, ret))
 		return RETURN_UNWANTED;
-	if (called_by_allocator(fn, PT_REGS_IP(ctx), ret))
+	bias = PT_REGS_IP(ctx) - fn->vaddr;
+	if (called_by_allocator(fn, bias, ret) || called_by_pending(ts, sp, ret))
 		return RETURN_UNWANTED;
 	if (fn->op == LT_OP_FREE) {
-		on_free(ts, id, ptr, sp, ret);
+		on_free(ts, id, ptr, sp, ret, bias);
 		return RETURN_UNWANTED;
 	}
-	return on_alloc(ctx, ts, fn, id, ptr, sp, ret, method);
+	return on_alloc(ctx, ts, fn, id, ptr, sp, ret, bias, method);
 }
 
 static __always_inline void alloc_failed(const struct pending *p)

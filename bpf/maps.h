@@ -28,6 +28,7 @@ struct pending {
 	u64 sp;	 /* stack pointer at entry; identifies the call */
 	u64 ret; /* its return address */
 	u64 size;
+	u64 bias;	     /* run-time address of fn's module less the addresses in it */
 	u64 ptr;	     /* posix_memalign: where the result goes; realloc: the old address */
 	struct lt_block old; /* realloc: the old block, taken from the block map */
 	u32 site;
@@ -71,7 +72,8 @@ struct task_state {
 	u32 has_slot;
 	struct pending pending[LT_PENDING];
 	struct evicted evicted[LT_PENDING];
-	u64 free_sp, free_ret, free_ptr; /* the last call that released, to know a tail jump into the next */
+	u64 free_sp, free_ret, free_ptr; /* the last call that released, to know what it releases by calling another */
+	u64 free_bias;
 	u32 free_fn;
 	u32 seq;
 	struct walk walk;

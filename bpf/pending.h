@@ -63,17 +63,16 @@ static __always_inline bool return_would_be_omitted(void)
 
 #define RANGE_STEPS 8 /* halvings of LT_MAX_RANGES, and one */
 
-/* Does the call come from inside the allocator that fn belongs to? ip is the address of the probed instruction. */
-static __noinline bool called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
+/* Does the allocator's own code in a module have this address, as the module numbers them? */
+static __noinline bool is_allocators(u32 module, u64 at)
 {
-	u32 module = fn->module, low = 0, high, middle;
 	struct lt_module *m = bpf_map_lookup_elem(&modules, &module);
-	u64 at = ret - (ip - fn->vaddr);
+	u32 low = 0, high, middle;
 	int i;
 
 	if (!m)
 		return false;
-	/* Which of them starts at or below? */
+	/* Which of the ranges starts at or below? */
 	high = m->n;
 	for (i = 0; i < RANGE_STEPS && low < high; i++) {
 		middle = (low + high) >> 1;
@@ -88,6 +87,33 @@ static __noinline bool called_by_allocator(const struct lt_fn *fn, u64 ip, u64 r
 	low--;
 	barrier_var(low);
 	return low < LT_MAX_RANGES && at < m->ranges[low].end;
+}
+
+/* Does the call come from inside the allocator that fn belongs to? bias is that of fn's module. */
+static __always_inline bool called_by_allocator(const struct lt_fn *fn, u64 bias, u64 ret)
+{
+	return is_allocators(fn->module, ret - bias);
+}
+
+/* Does the call come from a function of another module that is pending itself, as malloc() from operator new? */
+static __noinline bool called_by_pending(const struct task_state *ts, u64 sp, u64 ret)
+{
+	struct lt_fn *fn;
+	u32 id;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < LT_PENDING; i++) {
+		const struct pending *p = &ts->pending[i];
+
+		if (!p->used || p->sp <= sp)
+			continue;
+		id = p->fn;
+		fn = bpf_map_lookup_elem(&fns, &id);
+		if (fn && called_by_allocator(fn, p->bias, ret))
+			return true;
+	}
+	return false;
 }
 
 /* The entry is given up. What it took from the block map goes back. */

@@ -36,6 +36,9 @@ static const struct lt_fn table[FN_COUNT] = {
 	[FN_REALLOC_KEEPS] = {.op = LT_OP_REALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = RDI},
 };
 
+/* As the running test has changed them. */
+static struct lt_fn current[FN_COUNT];
+
 static u64 vaddr_of(enum host_fn fn)
 {
 	return 0x1000 * ((u64)fn + 1);
@@ -71,9 +74,28 @@ void host__start_calls(u32 max_blocks, u32 max_sites)
 		struct lt_fn fn = table[i];
 
 		fn.vaddr = vaddr_of(i);
-		host__set_fn(i, &fn);
+		host__change_fn(i, &fn);
 		m->ranges[i] = (struct lt_range){fn.vaddr, fn.vaddr + 0x100};
 	}
+}
+
+struct lt_fn host__fn(enum host_fn fn)
+{
+	return current[fn];
+}
+
+void host__change_fn(enum host_fn fn, const struct lt_fn *to)
+{
+	current[fn] = *to;
+	host__set_fn(fn, to);
+}
+
+void host__see_rets(enum host_fn fn)
+{
+	struct lt_fn to = current[fn];
+
+	to.ret_insns = 1;
+	host__change_fn(fn, &to);
 }
 
 /* arch_uretprobe_is_alive(): of a call, only what waits above it is; where two calls share a word, that one is, too. */
@@ -121,17 +143,49 @@ int host__enter(enum host_fn fn, struct pt_regs *regs)
 	return on_entry_of[host_path](regs);
 }
 
-void host__jump(enum host_fn fn, u64 sp, struct host_args args)
+/* What has no return probe: what releases, and what is probed at its ret instructions. */
+static bool is_attached_at_entry_only(enum host_fn fn)
 {
-	struct pt_regs regs = {.sp = sp, .bp = host.fp, .di = args.at[0], .si = args.at[1], .dx = args.at[2]};
+	return current[fn].op == LT_OP_FREE || current[fn].ret_insns;
+}
+
+void host__hit(enum host_fn fn, u64 sp, struct pt_regs *regs)
+{
 	bool unwanted;
 
-	regs.ip = HOST_LOAD_BIAS + vaddr_of(fn);
-	unwanted = host__enter(fn, &regs);
+	regs->sp = sp - current[fn].sp_offset;
+	regs->ip = HOST_LOAD_BIAS + current[fn].vaddr;
+	unwanted = host__enter(fn, regs);
 	if (host_path == HOST_TWO || host_path == HOST_TWO_FP)
-		unwanted = table[fn].op == LT_OP_FREE; /* the only ones without a return probe */
-	if (!unwanted)
-		prepare_return(fn, sp);
+		unwanted = is_attached_at_entry_only(fn);
+	else if (is_attached_at_entry_only(fn))
+		assert_true(unwanted);
+	if (unwanted)
+		return;
+	/* The kernel would replace another word than the return address. */
+	assert_int_equal(current[fn].sp_offset, 0);
+	prepare_return(fn, sp);
+}
+
+void host__jump(enum host_fn fn, u64 sp, struct host_args args)
+{
+	struct pt_regs regs = {.bp = host.fp, .di = args.at[0], .si = args.at[1], .dx = args.at[2]};
+
+	host__hit(fn, sp, &regs);
+}
+
+/* The last instruction of it is the ret. A session's program is asked here, too, whether it wants a return. */
+void host__at_ret(enum host_fn fn, u64 sp, u64 result)
+{
+	struct pt_regs regs = {.sp = sp, .bp = host.fp, .ax = result};
+	int wanted;
+
+	regs.ip = HOST_LOAD_BIAS + vaddr_of(fn) + 0xff;
+	host.func_ip = regs.ip;
+	host.cookie = fn | LT_COOKIE_RET;
+	wanted = on_entry_of[host_path](&regs);
+	if (host_path == HOST_SESSION || host_path == HOST_SESSION_FP)
+		assert_int_equal(wanted, RETURN_UNWANTED);
 }
 
 void host__call(enum host_fn fn, u64 sp, u64 ret, struct host_args args)
@@ -157,7 +211,7 @@ void host__return(u64 sp, u64 result)
 
 		regs.ip = t->instances[top].orig_ret_vaddr;
 		host.cookie = t->instance_fn[top];
-		host.func_ip = HOST_LOAD_BIAS + vaddr_of(t->instance_fn[top]);
+		host.func_ip = HOST_LOAD_BIAS + current[t->instance_fn[top]].vaddr;
 		host__pop_instance(t);
 		on_return_of[host_path](&regs);
 	}
@@ -175,7 +229,7 @@ bool host__return_would_kill(u64 sp)
 
 bool host__called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
 {
-	return called_by_allocator(fn, ip, ret);
+	return called_by_allocator(fn, ip - fn->vaddr, ret);
 }
 
 void host__walk(u32 space, struct pt_regs *regs, u64 ret, u64 seed)

@@ -49,6 +49,25 @@ void host__jump(enum host_fn fn, u64 sp, struct host_args args);
 /* The call at sp returns. */
 void host__return(u64 sp, u64 result);
 
+/* It comes to a ret instruction of fn that is probed; then it returns. */
+void host__at_ret(enum host_fn fn, u64 sp, u64 result);
+static inline void host__return_from(enum host_fn fn, u64 sp, u64 result)
+{
+	host__at_ret(fn, sp, result);
+	host__return(sp, result);
+}
+
+/* What the handlers know of a function; and from now on, until host__start_calls(), that it is probed in another way.
+ */
+struct lt_fn host__fn(enum host_fn fn);
+void host__change_fn(enum host_fn fn, const struct lt_fn *to);
+
+/* The return of these is seen at their ret instructions. */
+void host__see_rets(enum host_fn fn);
+
+/* As host__jump(), with these registers; the stack pointer and the pc become those at the probe. */
+void host__hit(enum host_fn fn, u64 sp, struct pt_regs *regs);
+
 /* The probe alone, with these registers. Returns what the program returns. */
 int host__enter(enum host_fn fn, struct pt_regs *regs);
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/begin.h"
 #include "cli/stages.h"
+#include "probe/debugger.h"
 #include "select/process_info.h"
 
 /*
@@ -80,10 +81,17 @@ static int attach_target(struct session *s, struct target *t, struct err *e)
 	struct process_info info;
 	struct image *img;
 	int n, err;
+	pid_t by;
 
 	img = add_image(s, t->pid, &err, e);
 	if (!img)
 		return err;
+	by = debugger__of(t->pid);
+	if (by)
+		log__warn(
+			"process %d is being debugged by process %d: a breakpoint that is set on an allocator function "
+			"from now on must be deleted before leaktrace ends, or it kills the process",
+			t->pid, by);
 	err = read_mappings(s, img);
 	if (err == -EACCES || err == -EPERM)
 		return err__set(e, err, "not permitted to read the mappings of process %d; run as root (sudo)", t->pid);

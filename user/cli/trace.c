@@ -12,6 +12,7 @@
 #include "account/losses.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "cli/leave.h"
 #include "cli/reporter.h"
 #include "cli/session.h"
 #include "cli/trace.h"
@@ -245,6 +246,8 @@ int trace__run(const struct options *o)
 		log__error("%s", e.text);
 		status = EXIT_FAILED;
 	}
+	if (!err)
+		leave__wait(&t.session, signals);
 	session__end(&t.session);
 	return status;
 }

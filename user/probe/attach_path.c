@@ -63,7 +63,7 @@ static int try_with(struct trial *t, enum attach_path path)
 static const char *const needed[] = {
 	[ATTACH_SESSION] = "it came with Linux 6.13",
 	[ATTACH_MULTI] = "it came with Linux 6.6",
-	[ATTACH_PERF] = "it needs Linux 5.15 and CONFIG_UPROBE_EVENTS",
+	[ATTACH_PERF] = "it needs Linux 5.15 or newer and CONFIG_UPROBE_EVENTS",
 };
 
 int attach_path__try(enum attach_path path, struct err *why)
@@ -100,9 +100,7 @@ enum attach_path attach_path__choose(enum attach_path forced, struct err *e)
 		*e = why;
 		return ATTACH_NONE;
 	}
-	err__set(e, err,
-		 "the kernel offers no way to attach uprobes%s%s (%s); use Linux 5.15 or newer with "
-		 "CONFIG_UPROBE_EVENTS; leaktrace doctor tells more",
+	err__set(e, err, "the kernel offers no way to attach uprobes%s%s: %s; run leaktrace doctor to see what it has",
 		 forced == ATTACH_NONE ? "" : " by the path ", forced == ATTACH_NONE ? "" : names[forced], why.text);
 	return ATTACH_NONE;
 }

@@ -27,14 +27,43 @@ static bool has_breakpoint(pid_t pid, const struct mappings *m, const struct mod
 	return false;
 }
 
-int debugger__check(pid_t pid, const struct mappings *m, const struct plan *p, struct err *e)
+pid_t debugger__of(pid_t pid)
 {
 	pid_t by = process_info__debugger(pid);
+
+	return by == getpid() ? 0 : by;
+}
+
+#define LOOKS	50
+#define LOOK_US 20000
+
+/* Stopped again and again, as by strace, is not stopped for good. */
+static bool stays_stopped(pid_t pid)
+{
+	struct process_info info;
+	int i;
+
+	for (i = 0; i < LOOKS; i++) {
+		if (process_info__read(pid, &info) || info.state != 't')
+			return false;
+		usleep(LOOK_US);
+	}
+	return true;
+}
+
+int debugger__check(pid_t pid, const struct mappings *m, const struct plan *p, struct err *e)
+{
+	pid_t by = debugger__of(pid);
 	const struct planned_fn *f;
 
-	/* A command that we have launched is stopped by ourselves. */
-	if (!by || by == getpid())
+	if (!by)
 		return 0;
+	if (stays_stopped(pid))
+		return err__set(
+			e, -EBUSY,
+			"process %d is stopped by its debugger, process %d, and its breakpoints cannot be seen now; "
+			"let it run, or leave the debugger, and try again",
+			pid, by);
 	vec__each (&p->fns, f) {
 		if (!has_breakpoint(pid, m, p->module, f->offset))
 			continue;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/vec.h"
 #include "leaktrace.skel.h"
+#include "probe/debugger.h"
 #include "probe/elf_image.h"
 #include "probe/loader_watch.h"
 #include "probe/uprobe.h"
@@ -147,11 +148,24 @@ static bool watch(struct loader_watches *w, pid_t pid, const struct module *m)
 	return !err;
 }
 
+bool loader_watches__has(const struct loader_watches *w, pid_t pid)
+{
+	const struct loader_watch *it;
+
+	vec__each (&w->list, it) {
+		if (it->pid == pid)
+			return true;
+	}
+	return false;
+}
+
 bool loader_watches__add(struct loader_watches *w, pid_t pid, const struct mappings *m)
 {
 	const struct mapping *at;
 	bool any = false;
 
+	if (debugger__of(pid))
+		return false;
 	vec__each (&m->list, at)
 		any |= at->module && watch(w, pid, at->module);
 	return any;
