@@ -41,7 +41,8 @@ PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev
 	libiberty-dev libcap-dev liblzma-dev zlib1g-dev libzydis-dev
 TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
 	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils redis-server redis-tools \
-	gdb lld libclang-rt-dev|libfuzzer-14-dev
+	gdb lld libclang-rt-dev|libfuzzer-14-dev libjemalloc2 libmimalloc2.0|libmimalloc3 \
+	libtcmalloc-minimal4|libtcmalloc-minimal4t64 libgoogle-perftools4|libgoogle-perftools4t64
 # For virtual machines with other kernels. Debian 12 has virtiofsd in qemu-system-common.
 KERNEL_PACKAGES = qemu-system-x86 virtiofsd|qemu-system-common debian-archive-keyring xz-utils
 
@@ -94,7 +95,10 @@ STACKS = $(foreach cc,gcc clang,$(STACKS_FLAGS:%=$(BUILD)/stacks/$(cc)+%)) $(add
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
 GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
 # What fuzzers reach: the stages that read files of a target.
-FUZZ_SRC = $(filter user/base/% user/select/% user/unwind/%,$(filter-out user/unwind/spaces.c,$(USER_SRC)))
+FUZZ_PROBE = elf_image exits family family_jemalloc family_libc family_mimalloc family_tcmalloc insn place plan \
+	plan_exits plan_places survey
+FUZZ_SRC = $(FUZZ_PROBE:%=user/probe/%.c) \
+	$(filter user/base/% user/select/% user/unwind/%,$(filter-out user/unwind/spaces.c,$(USER_SRC)))
 FUZZ_OBJ = $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%.o)
 FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 MAN = $(wildcard user/cli/leaktrace.8)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Run suites one after the other and count: one line for each, and a last line that counts everything.
 
-    run_tests.py --build DIR SUITE...        SUITE: lint unit fuzz e2e soak
+    run_tests.py --build DIR SUITE...        SUITE: lint unit fuzz e2e soak kernels all-kernels
 
 A check of lint, a cmocka test, a fuzzer and a pytest test count one each. What was skipped says why. A suite that dies counts as
 one failure more, so that nothing that did not run looks like a pass. Exit status: 1 if anything failed.
@@ -23,7 +23,7 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(TESTS)
 
 UNIT_SECONDS = 120  # for each program
-SUITE_SECONDS = {"lint": 300, "e2e": 3600, "soak": 4 * 3600}
+SUITE_SECONDS = {"lint": 300, "e2e": 3600, "soak": 4 * 3600, "kernels": 1800, "all-kernels": 4 * 3600}
 
 
 @dataclass
@@ -123,7 +123,30 @@ def eh_frame_seeds(folder):
         shutil.copy("/lib/x86_64-linux-gnu/libcap.so.2", f"{folder}/file")
 
 
-SEEDS = {"eh_frame_fuzz": eh_frame_seeds}
+def plan_seeds(folder):
+    """Functions of libc, behind four bytes that ask for what malloc needs, and free; and whole files."""
+    libc = "/lib/x86_64-linux-gnu/libc.so.6"
+    if os.path.exists(libc):
+        sizes = subprocess.run(["nm", "-D", "-S", libc], capture_output=True, text=True, check=False).stdout
+        with open(libc, "rb") as file:
+            for vaddr, size, name in re.findall(
+                    r"^(\w+) (\w+) [TW] (free|malloc|calloc|realloc|memalign|strdup|qsort|fopen)@", sizes, re.M):
+                # Its code lies in the file where it lies in memory.
+                file.seek(int(vaddr, 16))
+                code = file.read(int(size, 16))
+                for kind, needs in (("allocates", b"\x0b\xc0\0\0"), ("frees", b"\x76\x80\0\0")):
+                    with open(f"{folder}/{name}-{kind}", "wb") as seed:
+                        seed.write(needs + code)
+    if os.path.exists("/lib/x86_64-linux-gnu/libcap.so.2"):
+        shutil.copy("/lib/x86_64-linux-gnu/libcap.so.2", f"{folder}/file")
+    # A small library that is taken for an allocator of each family.
+    functions = "".join(f"void *{name}(void *p, long n) {{ if (!p) return 0; for (; n; n--) give(p); return p; }}\n" for name in
+                        "malloc free realloc mallocx tc_malloc mi_malloc _Znwm _ZdlPv".split())
+    subprocess.run(["gcc", "-shared", "-nostdlib", "-fPIC", "-O2", "-fno-builtin", "-Wl,-soname,libc.small.so", "-x", "c", "-",
+                    "-o", f"{folder}/small.so"], input=f"void give(void *p);\n{functions}", text=True, check=False)
+
+
+SEEDS = {"eh_frame_fuzz": eh_frame_seeds, "plan_fuzz": plan_seeds}
 
 
 def suite_fuzz(build):
@@ -164,20 +187,33 @@ def count_junit(path):
     return total
 
 
-def pytest(build, suite, marks):
-    report = f"{build}/test/{suite}.xml"
+def run_and_count(suite, command, report, env=None):
+    """Count by the report in junit's format that a command leaves."""
     if os.path.exists(report):
         os.remove(report)
+    status, _ = run(command, SUITE_SECONDS[suite], env=env)
+    count = count_junit(report)
+    if count is None:
+        say(f"{suite}: ended with status {status} and no report")
+        return Count(failed=1)
+    no_tests = status == 5  # pytest's
+    return count + Count(failed=1 if status and not no_tests and not count.failed else 0)
+
+
+def pytest(build, suite, marks):
+    report = f"{build}/test/{suite}.xml"
     env = {"LEAKTRACE": f"{build}/leaktrace", "LEAKTRACE_BUILD": build, "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rsfE", "tests/e2e", "-m", marks,
                f"--junitxml={report}", *shlex.split(os.environ.get("TESTS", ""))]
-    status, _ = run(command, SUITE_SECONDS[suite], env=env)
-    count = count_junit(report)
-    no_tests = status == 5
-    if count is None:
-        say(f"{suite}: pytest ended with status {status} and no report")
-        return Count(failed=1)
-    return count + Count(failed=1 if status and not no_tests and not count.failed else 0)
+    return run_and_count(suite, command, report, env)
+
+
+def kernels(build, suite, *options):
+    report = f"{build}/test/{suite}.xml"
+    # If this program is killed, no virtual machine stays.
+    command = ["setpriv", "--pdeathsig", "TERM", sys.executable, f"{TESTS}/kernels/run_kernels.py", "--build", build,
+               "--report", report, *options]
+    return run_and_count(suite, command, report)
 
 
 SUITES = {
@@ -186,6 +222,8 @@ SUITES = {
     "fuzz": suite_fuzz,
     "e2e": lambda build: pytest(build, "e2e", "not soak"),
     "soak": lambda build: pytest(build, "soak", "soak"),
+    "kernels": lambda build: kernels(build, "kernels", "--quick"),
+    "all-kernels": lambda build: kernels(build, "all-kernels", *os.environ.get("KERNEL", "").split()),
 }
 
 

@@ -22,6 +22,7 @@ ATTACH_PATHS = {"session": (6, 13), "multi": (6, 6), "perf": (5, 15)}
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "soak: long; run by `make soak`, not by `make test`")
+    config.addinivalue_line("markers", "first_light: run on other kernels too, in slow machines, by `make test-kernels`")
 
 
 class Lab:

@@ -8,10 +8,11 @@ import subprocess
 import threading
 import time
 
-# This machine may be slow and busy: these bound a hang, they do not measure.
-START_SECONDS = 60
-WORK_SECONDS = 120
-STOP_SECONDS = 90  # perf uprobes take seconds to detach
+# This machine may be slow and busy: these bound a hang, they do not measure. An emulated one is slower (tests/kernels).
+SLOWNESS = int(os.environ.get("LEAKTRACE_SLOWNESS", "1"))
+START_SECONDS = 60 * SLOWNESS
+WORK_SECONDS = 120 * SLOWNESS
+STOP_SECONDS = 90 * SLOWNESS  # perf uprobes take seconds to detach
 
 
 class Stream:
@@ -79,6 +80,8 @@ class Program:
     def __str__(self):
         out = self.out.text[-3000:] if self.out else ""
         return f"{' '.join(self.command)}\nstatus {self.process.returncode}\nstdout: {out}\nstderr: {self.err.text[-3000:]}"
+
+    __repr__ = __str__  # pytest shows it with a failed assertion
 
     def send(self, text="\n"):
         self.process.stdin.write(text.encode())

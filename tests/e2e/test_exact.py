@@ -13,7 +13,8 @@ ALIASES = {"aligned_alloc": {"aligned_alloc", "memalign"}, "memalign": {"aligned
 EXACT = [
     ("libc_family", "8"), ("static_glibc",), ("static_glibc", "8"), ("failures",), ("realloc_forms",),
     ("realloc_null_tail_jump",), ("one_call_site",), ("odd_sizes",), ("pre_attach",), ("fork_child",),
-    ("realloc_only_grow",), ("threads8", "1"), ("threads8", "8"), ("signal_in_malloc_altstack", "1"),
+    ("realloc_only_grow",), ("threads8", "1"), ("signal_in_malloc_altstack", "1"),
+    pytest.param(("threads8", "8"), marks=pytest.mark.first_light),
     ("signal_in_malloc_altstack", "3"), ("longjmp_hook",), ("many_live", "50000"), ("hostile_name",),
     ("musl_family",), ("musl_family", "8"), ("musl_failures",), ("musl_realloc",), ("musl_tail_jump",),
     ("musl_one_call_site",), ("musl_odd",), ("musl_threads", "8"),
@@ -29,6 +30,7 @@ def check_victim(lab, name, *args, options=()):
     return trace.document, truth
 
 
+@pytest.mark.first_light
 @pytest.mark.parametrize("threads", ["1", "8"])
 @pytest.mark.parametrize("path", ["session", "multi", "perf"])
 def test_family_by_each_attach_path(lab, need_attach_path, path, threads):
@@ -112,6 +114,7 @@ def test_alternate_stack_above_the_interrupted_one(lab):
         assert process_of(trace.document, victim.pid)["live_blocks"] < truth["live_blocks"]
 
 
+@pytest.mark.first_light
 def test_exec_leaves_nothing_of_the_old_image(lab):
     victim = lab.victim("exec_same_pid_same_addr")
     trace, truth = lab.observe(victim)

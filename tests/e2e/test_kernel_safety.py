@@ -54,6 +54,7 @@ def jited_code(names):
             libc.close(fd)
 
 
+@pytest.mark.first_light
 @pytest.mark.parametrize("path, names", [
     ("session", ["on_session"]), ("multi", ["on_enter", "on_leave"]), ("perf", ["on_enter", "on_leave"]),
 ])

@@ -60,6 +60,7 @@ def test_command_that_cannot_be_run(lab, command):
     assert re.search(re.escape(command[0]) + r"'.*; (check|choose)", trace.complaints[0]), trace
 
 
+@pytest.mark.first_light
 def test_target_that_ends_ends_the_trace(lab):
     victim = lab.victim("libc_family", "--exit=5")
     trace = lab.trace(victim)
@@ -198,6 +199,7 @@ def test_one_of_several_targets_ends(lab):
     assert long.finish() == 0
 
 
+@pytest.mark.first_light
 @pytest.mark.parametrize("path", ["session", "multi", "perf"])
 def test_leaktrace_killed(lab, need_attach_path, path):
     """SIGKILL in the middle: the victim runs on, unprobed and unharmed."""
@@ -303,6 +305,7 @@ def test_first_thread_ends_and_others_work_on(lab):
     victim.finish()
 
 
+@pytest.mark.first_light
 def test_target_in_a_container(lab):
     """Another pid namespace, another mount namespace, another view of its own files."""
     inner = lab.tmp / "victim-of-container"

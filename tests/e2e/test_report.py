@@ -2,6 +2,8 @@
 """What a report holds, and what of a target's names reaches the terminal."""
 import re
 
+import pytest
+
 from programs import START_SECONDS
 
 # DESIGN.md: the contract; more keys may come, none may go.
@@ -33,6 +35,7 @@ def test_report_has_the_keys_of_the_contract(lab):
     assert document["overhead"]["probe_hits"] > 0
 
 
+@pytest.mark.first_light
 def test_text_report(lab):
     """Plain lines when no terminal reads: the leak first, with its place, and how stacks were walked."""
     victim = lab.victim("leak_o0", "50")

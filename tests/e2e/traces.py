@@ -33,6 +33,16 @@ def changed_code(pid):
     return places
 
 
+def address(pid, path, offset):
+    """Where a place of a file is in the memory of a process."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        for match in re.finditer(rf"^(\w+)-(\w+) r-xp (\w+) \S+ \d+ +{re.escape(path)}$", maps.read(), re.M):
+            start, end, first = (int(word, 16) for word in match.groups())
+            if first <= offset < first + end - start:
+                return start + offset - first
+    raise AssertionError(f"{path} is not mapped at {offset:#x}")
+
+
 def held_programs():
     """Ids of the BPF programs that some process has open, by itself or through a link."""
     held = set()

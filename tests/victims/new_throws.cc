@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+// CFLAGS: -std=c++17 -Wno-alloc-size-larger-than
+/*
+ * new_throws [ROUNDS]: every form of operator new and delete from several threads, and every form of new with sizes
+ * that nothing can hold, so that it throws, with a handler that throws and without.
+ *
+ * "failed" counts failing calls of operator new; "throws" of these are left by an exception. Below each of them malloc
+ * fails once, and once more for each of "retries", when the handler asked for that. Every exception, those that the
+ * nothrow forms catch included, is a block that comes and goes.
+ */
+extern "C" {
+#include "crew.h"
+}
+
+#include <atomic>
+#include <new>
+
+#define THREADS 4
+#define OLD	64 /* blocks that each thread keeps for a while */
+#define ALIGN	std::align_val_t(64)
+
+static volatile size_t huge = PTRDIFF_MAX - 4095;
+static std::atomic<long> retries, throws;
+static long rounds = 60;
+
+static void handler()
+{
+	static thread_local int n;
+
+	if (n++ % 2) {
+		retries++;
+		return;
+	}
+	throw std::bad_alloc();
+}
+
+/* "by_..." asks, and each block knows which of them it came from. */
+struct kept {
+	void *p;
+	size_t size;
+	const char *by;
+	void (*give_back)(void *p, size_t size);
+};
+
+extern "C" {
+
+#define NEW(name, call, undo)                                                                                          \
+	static void name##_undo(void *p, UNUSED size_t size)                                                           \
+	{                                                                                                              \
+		undo;                                                                                                  \
+	}                                                                                                              \
+	SITE struct kept name(size_t size)                                                                             \
+	{                                                                                                              \
+		void *p = nullptr;                                                                                     \
+		try {                                                                                                  \
+			p = call;                                                                                      \
+		} catch (const std::bad_alloc &) {                                                                     \
+			throws++;                                                                                      \
+		}                                                                                                      \
+		return {book__born(#name, p, size), size, #name, name##_undo};                                         \
+	}
+
+NEW(by_new, operator new(size), operator delete(p))
+NEW(by_new_sized, operator new(size), operator delete(p, size))
+NEW(by_new_array, operator new[](size), operator delete[](p))
+NEW(by_new_array_sized, operator new[](size), operator delete[](p, size))
+NEW(by_new_aligned, operator new(size, ALIGN), operator delete(p, ALIGN))
+NEW(by_new_array_aligned, operator new[](size, ALIGN), operator delete[](p, size, ALIGN))
+NEW(by_nothrow, operator new(size, std::nothrow), operator delete(p, std::nothrow))
+NEW(by_nothrow_array, operator new[](size, std::nothrow), operator delete[](p, std::nothrow))
+NEW(by_nothrow_aligned, operator new(size, ALIGN, std::nothrow), operator delete(p, ALIGN, std::nothrow))
+NEW(by_nothrow_array_aligned, operator new[](size, ALIGN, std::nothrow), operator delete[](p, ALIGN, std::nothrow))
+}
+
+static struct kept (*const forms[])(size_t size) = {
+	by_new,
+	by_new_sized,
+	by_new_array,
+	by_new_array_sized,
+	by_new_aligned,
+	by_new_array_aligned,
+	by_nothrow,
+	by_nothrow_array,
+	by_nothrow_aligned,
+	by_nothrow_array_aligned,
+};
+#define FORMS (sizeof(forms) / sizeof(forms[0]))
+
+static void give_back(struct kept *k)
+{
+	book__dead(k->by, k->size);
+	k->give_back(k->p, k->size);
+	k->p = nullptr;
+}
+
+/* Sizes are multiples of the alignment: libstdc++ rounds them up to that. */
+static void round_of(struct kept *kept, size_t n)
+{
+	for (size_t i = 0; i < FORMS; i++) {
+		struct kept *k = &kept[(n * 7 + i) % OLD];
+
+		if (k->p)
+			give_back(k);
+		*k = forms[i](64 * (1 + (n + i) % 9));
+		if (forms[i](huge).p)
+			abort();
+	}
+	if (n % 10 == 0)
+		forms[n / 10 % FORMS](6400 + 64 * n); /* leaks */
+	if (n % 16 == 0)
+		std::set_new_handler(n % 32 ? handler : nullptr);
+}
+
+static void work(int index)
+{
+	static struct kept kept[THREADS][OLD];
+
+	for (long n = 0; n < rounds; n++)
+		round_of(kept[index], (size_t)n);
+}
+
+int main(int argc, char **argv)
+{
+	rounds = victim__arg(argc, argv, 1, rounds);
+	try {
+		operator delete(operator new(huge)); /* whatever the first throw sets up */
+	} catch (const std::bad_alloc &) {
+	}
+	crew__start(THREADS, work);
+	victim__ready(argc, argv);
+	crew__run();
+	book__note("retries", retries);
+	book__note("throws", throws);
+	return victim__truth();
+}
