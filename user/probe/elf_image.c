@@ -11,12 +11,11 @@
 #define CHUNK	 65536
 #define MAX_CODE (128u << 20) /* searched for branches; glibc has 2 MiB */
 
-#define BRANCH_MAX 6 /* bytes of the longest branch by 32 bits */
+#define BRANCH_MAX 6 /* bytes of the longest branch */
 
 struct elf_image {
 	Elf *elf;
 	int fd; /* the module's */
-	bool is_pic;
 	size_t n_phdrs;
 	unsigned char chunk[CHUNK + BRANCH_MAX]; /* and where the last one ends */
 };
@@ -43,13 +42,7 @@ struct elf_image *elf_image__open(const struct module *m, int *err)
 		elf_image__close(img);
 		return NULL;
 	}
-	img->is_pic = eh.e_type == ET_DYN;
 	return img;
-}
-
-bool elf_image__is_pic(struct elf_image *img)
-{
-	return img->is_pic;
 }
 
 void elf_image__close(struct elf_image *img)
@@ -240,13 +233,20 @@ static bool branch_at(struct elf_branch *b, const unsigned char *p, uint64_t vad
 	unsigned int length;
 	int32_t rel;
 
-	if (*p == 0xe8 || *p == 0xe9)
+	/* jmp and jcc, loop and jrcxz by 8 bits; call and jmp, jcc by 32. */
+	if (*p == 0xeb || (*p & 0xf0) == 0x70 || (*p & 0xfc) == 0xe0)
+		length = 2;
+	else if (*p == 0xe8 || *p == 0xe9)
 		length = 5;
 	else if (*p == 0x0f && (p[1] & 0xf0) == 0x80)
 		length = 6;
 	else
 		return false;
-	memcpy(&rel, p + length - sizeof(rel), sizeof(rel));
+	b->is_short = length == 2;
+	if (b->is_short)
+		rel = (int8_t)p[1];
+	else
+		memcpy(&rel, p + length - sizeof(rel), sizeof(rel));
 	b->vaddr = vaddr;
 	b->next = vaddr + length;
 	b->target = b->next + (uint64_t)(int64_t)rel;

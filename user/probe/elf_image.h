@@ -31,9 +31,6 @@ const char *elf_image__soname(struct elf_image *img);
 /* True for a file with a PT_INTERP or PT_DYNAMIC segment. */
 bool elf_image__is_dynamic(struct elf_image *img);
 
-/* Its code may run anywhere: a shared library, a position-independent program. */
-bool elf_image__is_pic(struct elf_image *img);
-
 /* File offset of a virtual address inside an executable segment. -ENOENT: it lies in none. */
 int elf_image__file_offset(struct elf_image *img, uint64_t vaddr, uint64_t *offset);
 
@@ -50,12 +47,11 @@ int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uin
 struct elf_branch {
 	uint64_t vaddr, next; /* of the instruction, and of the one behind it */
 	uint64_t target;
-	bool is_call;
+	bool is_call, is_short; /* by 8 bits: not farther than 127 bytes */
 };
 
 /*
- * Find what leads directly, by 32 bits, to another place: call, jmp, jcc in executable segments. Bytes that only look
- * like one are found too. -E2BIG: there is too much code to look through. (Jumps by 8 bits stay inside one piece: the
- * assembler knows the distance only within a section, and a piece elsewhere is in another section.)
+ * Find what leads directly to another place: call, jmp, jcc in executable segments. Bytes that only look like one are
+ * found too. -E2BIG: there is too much code to look through.
  */
 int elf_image__each_branch(struct elf_image *img, void (*fn)(const struct elf_branch *b, void *ctx), void *ctx);

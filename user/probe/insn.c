@@ -51,13 +51,39 @@ static uint32_t writes(const struct decoded *d)
 	return mask;
 }
 
+static uint32_t bit_of(ZydisRegister reg)
+{
+	uint8_t number = general(reg);
+
+	return number == INSN_NO_REG ? 0 : 1u << number;
+}
+
+static uint32_t reads(const struct decoded *d, bool *indexed)
+{
+	uint32_t mask = 0;
+	uint8_t i;
+
+	for (i = 0; i < d->in.operand_count; i++) {
+		const ZydisDecodedOperand *op = &d->ops[i];
+
+		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && op->actions & ZYDIS_OPERAND_ACTION_MASK_READ)
+			mask |= bit_of(op->reg.value);
+		if (op->type != ZYDIS_OPERAND_TYPE_MEMORY)
+			continue;
+		mask |= bit_of(op->mem.base) | bit_of(op->mem.index);
+		*indexed |= op->mem.index != ZYDIS_REGISTER_NONE;
+	}
+	return mask;
+}
+
 /* A jump or call operand: relative, by a word at a fixed address, or by anything else. */
 static enum insn_flow jump_kind(const struct decoded *d)
 {
 	const ZydisDecodedOperand *op = &d->ops[0];
 
 	if (op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
-		return INSN_JUMP;
+		return op->imm.is_relative ? INSN_JUMP
+					   : INSN_NEXT; /* xabort, which leads nowhere outside a transaction */
 	if (op->type == ZYDIS_OPERAND_TYPE_MEMORY && op->mem.base == ZYDIS_REGISTER_RIP &&
 	    op->mem.index == ZYDIS_REGISTER_NONE)
 		return INSN_JUMP_POINTER;
@@ -68,7 +94,7 @@ static enum insn_flow flow(const struct decoded *d)
 {
 	switch (d->in.meta.category) {
 	case ZYDIS_CATEGORY_COND_BR:
-		return INSN_BRANCH;
+		return d->ops[0].type == ZYDIS_OPERAND_TYPE_IMMEDIATE ? INSN_BRANCH : INSN_NEXT; /* xend */
 	case ZYDIS_CATEGORY_UNCOND_BR:
 		return jump_kind(d);
 	case ZYDIS_CATEGORY_CALL:
@@ -186,8 +212,7 @@ bool insn__decode(struct insn *i, const unsigned char *bytes, size_t n, uint64_t
 	i->emulated = is_emulated(bytes, &d.in);
 	i->tests = tested(&d);
 	i->if_zero = d.in.mnemonic == ZYDIS_MNEMONIC_JZ;
-	i->by_table = d.in.mnemonic == ZYDIS_MNEMONIC_MOVSXD && d.ops[1].type == ZYDIS_OPERAND_TYPE_MEMORY &&
-		      d.ops[1].mem.index != ZYDIS_REGISTER_NONE;
+	i->reads = reads(&d, &i->indexed);
 	copy(i, &d);
 	stack_move(i, &d);
 	if ((i->flow == INSN_BRANCH || i->flow == INSN_JUMP || i->flow == INSN_CALL) &&

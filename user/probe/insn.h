@@ -42,15 +42,16 @@ enum insn_flow {
 struct insn {
 	uint8_t length;
 	enum insn_flow flow;
-	uint64_t target; /* of BRANCH, JUMP, and of a direct CALL; else 0 */
-	bool is_nop;	 /* of any length: padding */
-	bool emulated;	 /* arch/x86/kernel/uprobes.c: branch_setup_xol_ops(), push_setup_xol_ops() */
-	uint32_t writes; /* registers, one bit each */
-	uint8_t copy_of; /* "mov %a, %b" with all 64 bits: a; else INSN_NO_REG */
-	uint8_t copy_to; /* and b */
-	bool by_table; /* it reads a signed 32-bit number by an index: how position-independent code jumps by a table */
-	bool moves_sp; /* the stack pointer changes… */
-	bool sp_known; /* …by this many bytes */
+	uint64_t target;  /* of BRANCH, JUMP, and of a direct CALL; else 0 */
+	bool is_nop;	  /* of any length: padding */
+	bool emulated;	  /* arch/x86/kernel/uprobes.c: branch_setup_xol_ops(), push_setup_xol_ops() */
+	uint32_t writes;  /* registers, one bit each */
+	uint8_t copy_of;  /* "mov %a, %b" with all 64 bits: a; else INSN_NO_REG */
+	uint8_t copy_to;  /* and b */
+	uint32_t reads;	  /* registers, also as parts of an address */
+	bool indexed;	  /* it reads memory, or makes an address, by an index */
+	bool moves_sp;	  /* the stack pointer changes… */
+	bool sp_known;	  /* …by this many bytes */
 	int32_t sp_moves; /* negative: down */
 	uint8_t tests;	  /* "test %r, %r" with all 64 bits: this register; else INSN_NO_REG */
 	bool if_zero;	  /* a BRANCH taken when the result was zero */

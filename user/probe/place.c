@@ -172,24 +172,47 @@ static void choose_in_prologue(struct place *p, const struct code *code, const s
 		place__give_up(p, code, against);
 }
 
+/*
+ * Registers that may have something that was read from a table, at any place of the function. Without regard to order,
+ * and whatever is computed of it: more than are needed, never fewer.
+ */
+static uint32_t table_registers(const struct code *code)
+{
+	uint32_t found = 0, before;
+	struct insn i;
+	size_t at;
+
+	do {
+		before = found;
+		for (at = 0; decode_at(&i, code, at); at += i.length) {
+			if (i.indexed || i.reads & found)
+				found |= i.writes & ~(1u << GPR_RSP);
+		}
+	} while (found != before);
+	return found;
+}
+
 /* Does the function itself jump behind its entry, to the chosen instruction or before it? PLACE_ENTRY: no. */
 static enum place_why jumps_into(const struct code *code, uint32_t chosen)
 {
-	bool jumps_anywhere = false, by_table = !code->is_pic;
+	uint32_t pointers = 0;
+	bool table = false;
 	struct insn i;
 	size_t at;
 
 	for (at = 0; at < code->n; at += i.length) {
 		if (!decode_at(&i, code, at))
 			return PLACE_NO_CODE;
-		jumps_anywhere |= i.flow == INSN_JUMP_ANYWHERE;
-		by_table |= i.by_table;
+		if (i.flow == INSN_JUMP_ANYWHERE) {
+			table |= i.indexed;
+			pointers |= i.reads;
+		}
 		if ((i.flow == INSN_BRANCH || i.flow == INSN_JUMP || i.flow == INSN_CALL) && i.target > code->vaddr &&
 		    i.target <= code->vaddr + chosen)
 			return PLACE_JUMPS_BACK;
 	}
-	/* Without a table, as a hook is called: it goes to the entry of some function. */
-	return jumps_anywhere && by_table ? PLACE_JUMP_TABLE : PLACE_ENTRY;
+	/* What comes from no table is a pointer to a function, as a hook is, and goes to its entry. */
+	return table || (pointers && pointers & table_registers(code)) ? PLACE_JUMP_TABLE : PLACE_ENTRY;
 }
 
 void place__choose(struct place *p, const struct code *code, const struct place_needs *needs)

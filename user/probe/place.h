@@ -20,7 +20,6 @@ struct code {
 	const unsigned char *bytes;
 	size_t n;
 	uint64_t vaddr; /* of bytes[0] */
-	bool is_pic;	/* it may run anywhere: a jump by a table adds a 32-bit distance that it has read there */
 };
 
 /* What a probe needs of the place where it sits. */

@@ -10,7 +10,7 @@
 
 struct code making__read_code(struct making *mk, uint64_t vaddr, uint64_t size, unsigned char **bytes)
 {
-	struct code c = {.vaddr = vaddr, .is_pic = elf_image__is_pic(mk->img)};
+	struct code c = {.vaddr = vaddr};
 
 	*bytes = size && size <= MAX_FUNCTION ? malloc(size) : NULL;
 	if (!*bytes)

@@ -21,7 +21,8 @@ struct making {
 	struct survey survey;
 	struct elf_image *img;
 	VEC(struct candidate) fns;
-	VEC(unsigned char *) fragments; /* bytes of code elsewhere */
+	VEC(unsigned char *) fragments;	  /* bytes of code elsewhere */
+	uint64_t first_place, last_place; /* all places behind an entry are between these */
 	int err;
 };
 

@@ -41,11 +41,14 @@ static void choose_places(struct making *mk)
 }
 
 /*
- * Does an instruction begin there? What looks like a branch is often the middle of another instruction: numbers near
- * zero are frequent, so chance is no small one for targets nearby. Without unwind information it may be one.
+ * Is it an instruction? What looks like a branch is often the middle of another one: numbers near zero are frequent, so
+ * chance is no small one for targets nearby. Without unwind information it may be one; but a short one is not believed
+ * in then: it would have to be in a neighbour, from where only hand-written code jumps.
  */
-static bool is_insn(struct making *mk, uint64_t vaddr)
+static bool is_insn(struct making *mk, const struct elf_branch *b)
 {
+	uint64_t vaddr = b->vaddr;
+
 	unsigned char *bytes;
 	uint64_t start, end;
 	struct code code;
@@ -54,7 +57,7 @@ static bool is_insn(struct making *mk, uint64_t vaddr)
 	bool is;
 
 	if (elf_image__piece(mk->img, vaddr, &start, &end))
-		return true;
+		return !b->is_short;
 	code = making__read_code(mk, start, end - start, &bytes);
 	while (at < code.n && start + at < vaddr && insn__decode(&i, code.bytes + at, code.n - at, start + at))
 		at += i.length;
@@ -68,6 +71,9 @@ static struct candidate *enters(struct making *mk, uint64_t target)
 {
 	struct candidate *c;
 
+	/* Most are nowhere near. */
+	if (target < mk->first_place || target > mk->last_place)
+		return NULL;
 	vec__each (&mk->fns, c) {
 		if (target > c->fn.vaddr && target - c->fn.vaddr <= c->fn.place.offset)
 			return c;
@@ -90,7 +96,7 @@ static void check_branch(struct making *mk, const struct elf_branch *b)
 	struct candidate *c = enters(mk, b->target);
 
 	if (c && !c->entered && (b->vaddr < c->fn.vaddr || b->vaddr - c->fn.vaddr >= c->fn.size))
-		c->entered = is_insn(mk, b->vaddr);
+		c->entered = is_insn(mk, b);
 }
 
 static void add_internal(struct making *mk, uint64_t start, uint64_t end)
@@ -127,8 +133,16 @@ static int check_places(struct making *mk)
 	struct candidate *c;
 	int err;
 
-	vec__each (&mk->fns, c)
-		moved |= c->fn.place.offset != 0;
+	mk->first_place = UINT64_MAX;
+	vec__each (&mk->fns, c) {
+		uint64_t place = c->fn.vaddr + c->fn.place.offset;
+
+		if (!c->fn.place.offset)
+			continue;
+		moved = true;
+		mk->first_place = c->fn.vaddr < mk->first_place ? c->fn.vaddr : mk->first_place;
+		mk->last_place = place > mk->last_place ? place : mk->last_place;
+	}
 	if (moved || mk->survey.is_glibc_so) {
 		elf_image__each_function(mk->img, check_symbol, mk);
 		err = elf_image__each_branch(mk->img, take_branch, mk);
