@@ -94,25 +94,48 @@ int on_exit(struct bpf_raw_tracepoint_args *ctx)
 }
 
 /*
+ * A thread's state is made before it is needed: to make one at a hit fails when another thread was preempted on this
+ * processor in the middle of the same (bpf_task_storage_trylock(), until Linux 7), and then the call is lost.
+ */
+SEC("?iter/task")
+int make_state(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	u32 pid;
+
+	if (!task)
+		return 0;
+	pid = pid_of(BPF_CORE_READ(task, group_leader));
+	if (is_target(pid))
+		bpf_task_storage_get(&tasks, task, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return 0;
+}
+
+/*
  * A child made by vfork() or clone(CLONE_VM) shares its parent's memory, and so its slot. Perf links are filtered by
  * memory and fire in it; others are filtered by thread group, so what it allocates and frees before it execs is not
  * seen.
  */
-SEC("?raw_tp/sched_process_fork")
-int on_fork(struct bpf_raw_tracepoint_args *ctx)
+SEC("?tp_btf/sched_process_fork")
+int on_fork(u64 *ctx)
 {
-	struct task_struct *parent = (void *)ctx->args[0], *child = (void *)ctx->args[1];
+	struct task_struct *parent = (void *)ctx[0], *child = (void *)ctx[1];
 	struct task_state *ts;
 	struct slot_key key;
 	struct lt_slot *s;
 	u32 slot;
 
-	if (BPF_CORE_READ(parent, mm) != BPF_CORE_READ(child, mm) ||
-	    BPF_CORE_READ(parent, tgid) == BPF_CORE_READ(child, tgid))
+	if (parent->mm != child->mm)
 		return 0;
-	/* parent is the current task here; without a state it has not hit a probe yet. */
-	ts = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), 0, 0);
-	if (!ts || !ts->has_slot)
+	/* parent is the current task here; without a state it is no target's. */
+	ts = bpf_task_storage_get(&tasks, parent, 0, 0);
+	if (!ts)
+		return 0;
+	if (parent->tgid == child->tgid) {
+		bpf_task_storage_get(&tasks, child, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		return 0;
+	}
+	if (!ts->has_slot)
 		return 0;
 	slot = ts->slot;
 	if (cfg_vm_children_hit) {

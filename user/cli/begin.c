@@ -10,6 +10,7 @@
 #include "cli/begin.h"
 #include "cli/stages.h"
 #include "probe/debugger.h"
+#include "probe/task_states.h"
 #include "select/process_info.h"
 
 /*
@@ -57,8 +58,10 @@ static struct image *add_image(struct session *s, pid_t pid, int *err, struct er
 	struct image *img = images__add(&s->images, pid);
 
 	*err = img ? collector__watch(s->collector, pid) : -ENOMEM;
-	if (!*err)
+	if (!*err) {
+		task_states__make(s->bpf);
 		return img;
+	}
 	if (*err == -E2BIG)
 		err__set(e, *err, "more than %d processes cannot be traced at once; give fewer pids", LT_MAX_SLOTS);
 	else

@@ -60,6 +60,7 @@ static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path, en
 	bpf_program__set_autoload(bpf->progs.on_exec, true);
 	bpf_program__set_autoload(bpf->progs.on_exit, true);
 	bpf_program__set_autoload(bpf->progs.on_fork, true);
+	bpf_program__set_autoload(bpf->progs.make_state, true);
 	if (path == ATTACH_PERF)
 		return;
 	bpf_program__set_expected_attach_type(session, type);
