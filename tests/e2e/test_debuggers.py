@@ -172,6 +172,7 @@ def test_gdb_that_leaves_last(lab):
     trace.signal(signal.SIGINT)
     assert trace.err.wait_for(rf"being debugged by process {gdb.gdb.pid}, .*Waiting", START_SECONDS), trace
     # The report is there, and leaktrace is, too.
+    assert trace.out.wait_for(r"^}$", START_SECONDS), trace
     assert trace.document["processes"][0]["pid"] == victim.pid
     time.sleep(0.3)
     assert trace.is_running()
