@@ -147,6 +147,34 @@ static void jump_tables(void **state)
 	ASSERT_CHOSEN(addresses, &allocates);
 }
 
+/* As glibc before 2.34 calls __malloc_hook: beside a table of blocks, which has nothing to do with it. */
+#define HOOK_LOAD  "48 8b 05 00 10 00 00 " /* mov …(%rip), %rax */
+#define HOOK_TEST  "48 8b 00 48 85 c0 "	   /* mov (%rax), %rax; test %rax, %rax */
+#define FROM_TABLE "48 8b 04 ca "	   /* mov (%rdx,%rcx,8), %rax */
+
+static void hooks(void **state)
+{
+	static const struct expected want[] = {
+		{HOOK_LOAD PUSH HOOK_TEST "75 09 " FROM_TABLE "5d " RET "0f 1f 00 5d ff e0", 7, PLACE_FIRST, 0},
+		/* Without the padding. */
+		{HOOK_LOAD PUSH HOOK_TEST "75 06 " FROM_TABLE "5d " RET "5d ff e0", 7, PLACE_FIRST, 0},
+		/* The pointer comes from a table; is changed before the jump; what is jumped by is not what was read.
+		 */
+		{FROM_TABLE PUSH HOOK_TEST "75 06 " FROM_TABLE "5d " RET "5d ff e0", 0, PLACE_JUMP_TABLE, 0},
+		{HOOK_LOAD PUSH HOOK_TEST "75 06 " FROM_TABLE "5d " RET FROM_TABLE "ff e0", 0, PLACE_JUMP_TABLE, 0},
+		{HOOK_LOAD PUSH HOOK_TEST "75 06 48 8b 0c ca 5d " RET "5d ff e1", 0, PLACE_JUMP_TABLE, 0},
+		/* The jump is reached on another way, too: by a second branch, into the middle, from above. */
+		{HOOK_LOAD PUSH HOOK_TEST "75 08 " FROM_TABLE "75 02 5d " RET "5d ff e0", 0, PLACE_JUMP_TABLE, 0},
+		{HOOK_LOAD PUSH HOOK_TEST "75 08 " FROM_TABLE "75 03 5d " RET "5d ff e0", 0, PLACE_JUMP_TABLE, 0},
+		{HOOK_LOAD PUSH HOOK_TEST "75 04 " FROM_TABLE "5d ff e0", 0, PLACE_JUMP_TABLE, 0},
+		/* The branch is not on the straight way from the entry. */
+		{HOOK_LOAD PUSH "74 00 " HOOK_TEST "75 06 " FROM_TABLE "5d " RET "5d ff e0", 0, PLACE_JUMP_TABLE, 0},
+	};
+
+	(void)state;
+	ASSERT_CHOSEN(want, &allocates);
+}
+
 static void without_size(void **state)
 {
 	static unsigned char huge[(256u << 10) + 1];
@@ -204,6 +232,7 @@ int main(void)
 		cmocka_unit_test(jumps_back_to_behind_the_test),
 		cmocka_unit_test(jumps_back_from_afar),
 		cmocka_unit_test(jump_tables),
+		cmocka_unit_test(hooks),
 		cmocka_unit_test(without_size),
 		cmocka_unit_test(not_all_code),
 		cmocka_unit_test(given_up),

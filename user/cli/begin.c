@@ -89,7 +89,7 @@ static int attach_target(struct session *s, struct target *t, struct err *e)
 	img = add_image(s, t->pid, &err, e);
 	if (!img)
 		return err;
-	by = debugger__of(t->pid);
+	by = s->options->debuggers_are_harmless ? 0 : debugger__of(t->pid);
 	if (by)
 		log__warn(
 			"process %d is being debugged by process %d: a breakpoint that is set on an allocator function "

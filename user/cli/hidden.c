@@ -12,6 +12,7 @@ enum {
 	KEY_FAMILIES,
 	KEY_RETURNS,
 	KEY_AUDIT,
+	KEY_DEBUGGERS,
 };
 
 static const struct argp_option table[] = {
@@ -19,6 +20,7 @@ static const struct argp_option table[] = {
 	{"stacks", KEY_STACKS, "METHOD", OPTION_HIDDEN, "tables or fp", 0},
 	{"families", KEY_FAMILIES, "LIST", OPTION_HIDDEN, "of libc, c++, jemalloc, tcmalloc, mimalloc", 0},
 	{"returns", KEY_RETURNS, "HOW", OPTION_HIDDEN, "probes or insns", 0},
+	{"debuggers-are-harmless", KEY_DEBUGGERS, NULL, OPTION_HIDDEN, "they set no breakpoints in code", 0},
 	{"audit", KEY_AUDIT, NULL, OPTION_HIDDEN, "sum up the block map for each report", 0},
 	{0},
 };
@@ -79,6 +81,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_RETURNS:
 		set_returns(o, arg);
+		return 0;
+	case KEY_DEBUGGERS:
+		o->debuggers_are_harmless = true;
 		return 0;
 	case KEY_AUDIT:
 		o->audit = true;

@@ -29,7 +29,7 @@ void leave__wait(struct session *s, int signals)
 	struct pollfd p = {.fd = signals, .events = POLLIN};
 	pid_t pid, by, told = 0;
 
-	while ((pid = find_debugged(s, &by))) {
+	while (!s->options->debuggers_are_harmless && (pid = find_debugged(s, &by))) {
 		if (pid != told)
 			log__warn("process %d is being debugged by process %d, which came after leaktrace: to take the "
 				  "probes "

@@ -36,7 +36,8 @@ struct options {
 	enum stack_method stacks;
 	const struct family *families[ATTACHER_FAMILIES + 1]; /* that are looked for; ends with NULL */
 	bool no_return_probes;
-	bool audit; /* sum up the block map for each report */
+	bool debuggers_are_harmless; /* they set no breakpoints in code */
+	bool audit;		     /* sum up the block map for each report */
 };
 
 /* Fill o from the command line; does not return on --help, --version and usage errors. */

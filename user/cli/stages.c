@@ -92,7 +92,7 @@ static int open_spaces(struct session *s, struct err *e)
 	s->images.spaces = s->spaces = spaces__new(s->bpf, s->tables, e);
 	if (!s->spaces)
 		return -ENOMEM;
-	s->loaders = loader_watches__new(s->bpf, s->path);
+	s->loaders = loader_watches__new(s->bpf, s->path, s->options->debuggers_are_harmless);
 	return s->loaders ? 0 : err__set(e, -ENOMEM, "out of memory");
 }
 
@@ -120,6 +120,7 @@ static int new_attacher(struct session *s, struct err *e)
 		.path = s->path,
 		.stacks = s->stacks,
 		.no_return_probes = returns_kill(s),
+		.debuggers_are_harmless = s->options->debuggers_are_harmless,
 	};
 
 	memcpy(ao.families, s->options->families, sizeof(ao.families));

@@ -26,6 +26,7 @@ struct attacher_options {
 	const struct family *families[ATTACHER_FAMILIES]; /* those that are looked for; then NULL */
 	/* Return probes are dangerous on this kernel (return_trial.h), or are not to be used. */
 	bool no_return_probes;
+	bool debuggers_are_harmless; /* they set no breakpoints in code */
 };
 
 /* NULL when out of memory. */

@@ -213,6 +213,8 @@ bool insn__decode(struct insn *i, const unsigned char *bytes, size_t n, uint64_t
 	i->tests = tested(&d);
 	i->if_zero = d.in.mnemonic == ZYDIS_MNEMONIC_JZ;
 	i->reads = reads(&d, &i->indexed);
+	i->loads = d.in.mnemonic == ZYDIS_MNEMONIC_MOV && d.in.operand_width == 64 && i->writes && !i->indexed &&
+		   d.ops[1].type == ZYDIS_OPERAND_TYPE_MEMORY;
 	copy(i, &d);
 	stack_move(i, &d);
 	if ((i->flow == INSN_BRANCH || i->flow == INSN_JUMP || i->flow == INSN_CALL) &&

@@ -50,6 +50,7 @@ struct insn {
 	uint8_t copy_to;  /* and b */
 	uint32_t reads;	  /* registers, also as parts of an address */
 	bool indexed;	  /* it reads memory, or makes an address, by an index */
+	bool loads;	  /* "mov …, %r" from memory without an index, all 64 bits */
 	bool moves_sp;	  /* the stack pointer changes… */
 	bool sp_known;	  /* …by this many bytes */
 	int32_t sp_moves; /* negative: down */

@@ -30,16 +30,19 @@ struct loader_watch {
 struct loader_watches {
 	struct leaktrace_bpf *bpf;
 	enum attach_path path;
+	bool debuggers_are_harmless;
 	VEC(struct loader_watch) list;
 };
 
-struct loader_watches *loader_watches__new(struct leaktrace_bpf *bpf, enum attach_path path)
+struct loader_watches *loader_watches__new(struct leaktrace_bpf *bpf, enum attach_path path,
+					   bool debuggers_are_harmless)
 {
 	struct loader_watches *w = calloc(1, sizeof(*w));
 
 	if (w) {
 		w->bpf = bpf;
 		w->path = path;
+		w->debuggers_are_harmless = debuggers_are_harmless;
 	}
 	return w;
 }
@@ -164,7 +167,7 @@ bool loader_watches__add(struct loader_watches *w, pid_t pid, const struct mappi
 	const struct mapping *at;
 	bool any = false;
 
-	if (debugger__of(pid))
+	if (!w->debuggers_are_harmless && debugger__of(pid))
 		return false;
 	vec__each (&m->list, at)
 		any |= at->module && watch(w, pid, at->module);

@@ -14,8 +14,9 @@
 struct leaktrace_bpf;
 struct loader_watches;
 
-/* NULL when out of memory. */
-struct loader_watches *loader_watches__new(struct leaktrace_bpf *bpf, enum attach_path path);
+/* NULL when out of memory. Processes that are debugged are watched only if debuggers set no breakpoints in code. */
+struct loader_watches *loader_watches__new(struct leaktrace_bpf *bpf, enum attach_path path,
+					   bool debuggers_are_harmless);
 
 /* Detaches everything. */
 void loader_watches__free(struct loader_watches *w);
