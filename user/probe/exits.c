@@ -130,7 +130,7 @@ static int follow(struct search *s, uint64_t vaddr)
 
 	for (; at < p.code.n && !p.seen[at]; at += i.length) {
 		p.seen[at] = 1;
-		if (!insn__decode(&i, p.code.bytes + at, p.code.n - at, p.code.vaddr + at))
+		if (!code__decode(&i, &p.code, at))
 			return err__set(s->e, -ENOTSUP, "its code at 0x%" PRIx64 " cannot be decoded",
 					p.code.vaddr + at);
 		ret = take_insn(s, &i, p.code.vaddr + at);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <string.h>
 
+#include "probe/jump_table.h"
 #include "probe/place.h"
 
 #define REGISTERS 16
@@ -29,11 +30,6 @@ const char *place__reason(enum place_why why)
 	return reasons[why];
 }
 
-static bool decode_at(struct insn *i, const struct code *code, size_t at)
-{
-	return at < code->n && insn__decode(i, code->bytes + at, code->n - at, code->vaddr + at);
-}
-
 void place__give_up(struct place *p, const struct code *code, enum place_why why)
 {
 	struct insn i;
@@ -41,7 +37,7 @@ void place__give_up(struct place *p, const struct code *code, enum place_why why
 
 	p->offset = 0;
 	p->sp_offset = 0;
-	p->emulated = decode_at(&i, code, 0) && i.emulated;
+	p->emulated = code__decode(&i, code, 0) && i.emulated;
 	p->why = p->emulated ? PLACE_ENTRY : why;
 	for (reg = 0; reg < REGISTERS; reg++)
 		p->where[reg] = reg;
@@ -155,7 +151,7 @@ static void choose_in_prologue(struct place *p, const struct code *code, const s
 	int n;
 
 	begin(&w);
-	for (n = 0; n < MAX_PROLOGUE && decode_at(&i, code, w.at); n++) {
+	for (n = 0; n < MAX_PROLOGUE && code__decode(&i, code, w.at); n++) {
 		if (i.emulated && !(found && (!w.not_zero || p->why == PLACE_NOT_ZERO))) {
 			now = objection(&w, needs);
 			if (now == PLACE_ENTRY) {
@@ -172,109 +168,6 @@ static void choose_in_prologue(struct place *p, const struct code *code, const s
 		place__give_up(p, code, against);
 }
 
-/*
- * Registers that may have something that was read from a table, at any place of the function. Without regard to order,
- * and whatever is computed of it: more than are needed, never fewer.
- */
-static uint32_t table_registers(const struct code *code)
-{
-	uint32_t found = 0, before;
-	struct insn i;
-	size_t at;
-
-	do {
-		before = found;
-		for (at = 0; decode_at(&i, code, at); at += i.length) {
-			if (i.indexed || i.reads & found)
-				found |= i.writes & ~(1u << GPR_RSP);
-		}
-	} while (found != before);
-	return found;
-}
-
-/* Registers that have, at this offset of the straight way down from the entry, what was read from a fixed place. */
-static uint32_t fixed_pointers(const struct code *code, size_t until)
-{
-	uint32_t fixed = 0;
-	struct insn i;
-	size_t at;
-
-	for (at = 0; at < until && decode_at(&i, code, at) && i.flow == INSN_NEXT; at += i.length) {
-		if (i.loads && (i.reads & fixed) == i.reads)
-			fixed |= i.writes;
-		else
-			fixed &= ~i.writes;
-	}
-	return at == until ? fixed : 0;
-}
-
-/* The last place before this one that is not reached from the instruction before it; and may a register change since?
- */
-static size_t block_start(const struct code *code, size_t before, uint32_t reg, bool *changes)
-{
-	size_t start = 0, at;
-	struct insn i;
-
-	*changes = false;
-	for (at = 0; at < before && decode_at(&i, code, at); at += i.length) {
-		bool padding = at == start && i.is_nop;
-
-		*changes |= i.writes & reg;
-		if (!padding && (i.flow == INSN_NEXT || i.flow == INSN_BRANCH || i.flow == INSN_CALL))
-			continue;
-		start = at + i.length;
-		*changes = false;
-	}
-	return start;
-}
-
-/*
- * Is the jump at this offset the call of a hook, as in glibc before 2.34? It is reached by one branch from the straight
- * way down from the entry, and its register has what was read there from a variable.
- */
-static bool is_hook(const struct code *code, size_t jump, uint32_t reg)
-{
-	size_t start, at, from = 0, n = 0;
-	struct insn i;
-	bool changes;
-
-	start = block_start(code, jump, reg, &changes);
-	for (at = 0; at < code->n && decode_at(&i, code, at); at += i.length) {
-		uint64_t to = i.target - code->vaddr;
-
-		if (!i.target || to < start || to > jump)
-			continue;
-		if (to != start)
-			return false;
-		from = at;
-		n++;
-	}
-	return n == 1 && !changes && fixed_pointers(code, from) & reg;
-}
-
-#define HOOKS_MAX 4 /* looked at in one function */
-
-/* May a jump by register or table lead anywhere? What comes from no table is a pointer to a function, at its entry. */
-static bool has_table(const struct code *code)
-{
-	uint32_t tables = 0;
-	int hooks = 0;
-	struct insn i;
-	size_t at;
-
-	for (at = 0; decode_at(&i, code, at); at += i.length) {
-		if (i.flow != INSN_JUMP_ANYWHERE)
-			continue;
-		if (i.indexed)
-			return true;
-		if (!hooks)
-			tables = table_registers(code);
-		if (i.reads & tables && (++hooks > HOOKS_MAX || !is_hook(code, at, i.reads)))
-			return true;
-	}
-	return false;
-}
-
 /* Does the function itself jump behind its entry, to the chosen instruction or before it? PLACE_ENTRY: no. */
 static enum place_why jumps_into(const struct code *code, uint32_t chosen)
 {
@@ -282,13 +175,13 @@ static enum place_why jumps_into(const struct code *code, uint32_t chosen)
 	size_t at;
 
 	for (at = 0; at < code->n; at += i.length) {
-		if (!decode_at(&i, code, at))
+		if (!code__decode(&i, code, at))
 			return PLACE_NO_CODE;
 		if ((i.flow == INSN_BRANCH || i.flow == INSN_JUMP || i.flow == INSN_CALL) && i.target > code->vaddr &&
 		    i.target <= code->vaddr + chosen)
 			return PLACE_JUMPS_BACK;
 	}
-	return has_table(code) ? PLACE_JUMP_TABLE : PLACE_ENTRY;
+	return jump_table__may_be_in(code) ? PLACE_JUMP_TABLE : PLACE_ENTRY;
 }
 
 void place__choose(struct place *p, const struct code *code, const struct place_needs *needs)

@@ -22,6 +22,12 @@ struct code {
 	uint64_t vaddr; /* of bytes[0] */
 };
 
+/* The instruction at an offset of it. False: there is none, or it cannot be decoded. */
+static inline bool code__decode(struct insn *i, const struct code *code, size_t at)
+{
+	return at < code->n && insn__decode(i, code->bytes + at, code->n - at, code->vaddr + at);
+}
+
 /* What a probe needs of the place where it sits. */
 struct place_needs {
 	uint32_t arguments;  /* registers, one bit each, whose content at the entry must still be in some register */

@@ -59,7 +59,7 @@ static bool is_insn(struct making *mk, const struct elf_branch *b)
 	if (elf_image__piece(mk->img, vaddr, &start, &end))
 		return !b->is_short;
 	code = making__read_code(mk, start, end - start, &bytes);
-	while (at < code.n && start + at < vaddr && insn__decode(&i, code.bytes + at, code.n - at, start + at))
+	while (at < code.n && start + at < vaddr && code__decode(&i, &code, at))
 		at += i.length;
 	is = start + at <= vaddr;
 	free(bytes);
