@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Which instruction is chosen in functions that test for NULL, that jump back, and in those that are no functions. */
+#include <time.h>
+
 #include "place_fixture.h"
 
 #define TEST_RDI "48 85 ff " /* test %rdi, %rdi */
@@ -175,6 +177,22 @@ static void hooks(void **state)
 	ASSERT_CHOSEN(want, &allocates);
 }
 
+/* As a file can be made to waste our time: no more work for many such jumps than for one. */
+static void many_jumps_by_register(void **state)
+{
+	static unsigned char bytes[256u << 10];
+	struct code code = {.bytes = bytes, .n = sizeof(bytes), .vaddr = CODE_VADDR};
+	time_t start = time(NULL);
+	size_t i;
+
+	(void)state;
+	bytes_of(ENDBR PUSH "90", bytes, 6);
+	for (i = 6; i < sizeof(bytes); i += 2)
+		memcpy(bytes + i, "\xff\xe0", 2);
+	assert_int_equal(choose_in(&code, &allocates).offset, 4);
+	assert_in_range(time(NULL) - start, 0, 5);
+}
+
 static void without_size(void **state)
 {
 	static unsigned char huge[(256u << 10) + 1];
@@ -233,6 +251,7 @@ int main(void)
 		cmocka_unit_test(jumps_back_from_afar),
 		cmocka_unit_test(jump_tables),
 		cmocka_unit_test(hooks),
+		cmocka_unit_test(many_jumps_by_register),
 		cmocka_unit_test(without_size),
 		cmocka_unit_test(not_all_code),
 		cmocka_unit_test(given_up),

@@ -88,6 +88,7 @@ static bool is_hook(const struct code *code, size_t jump, uint32_t reg)
 bool jump_table__may_be_in(const struct code *code)
 {
 	uint32_t tables = 0;
+	bool have_tables = false;
 	int hooks = 0;
 	struct insn i;
 	size_t at;
@@ -97,8 +98,10 @@ bool jump_table__may_be_in(const struct code *code)
 			continue;
 		if (i.indexed)
 			return true;
-		if (!hooks)
+		/* Few functions have such a jump, and one may have very many. */
+		if (!have_tables)
 			tables = table_registers(code);
+		have_tables = true;
 		if (i.reads & tables && (++hooks > HOOKS_MAX || !is_hook(code, at, i.reads)))
 			return true;
 	}

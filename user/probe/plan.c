@@ -7,14 +7,16 @@
 #include "probe/plan_making.h"
 
 #define MAX_FUNCTION (256u << 10) /* bytes; a symbol that claims more is not believed */
+#define MAX_CODE     (16u << 20)  /* of all that is read for one plan; the largest allocators have 200 KiB */
 
 struct code making__read_code(struct making *mk, uint64_t vaddr, uint64_t size, unsigned char **bytes)
 {
 	struct code c = {.vaddr = vaddr};
 
-	*bytes = size && size <= MAX_FUNCTION ? malloc(size) : NULL;
+	*bytes = size && size <= MAX_FUNCTION && size <= mk->code_left ? malloc(size) : NULL;
 	if (!*bytes)
 		return c;
+	mk->code_left -= size;
 	c.bytes = *bytes;
 	c.n = elf_image__read_code(mk->img, vaddr, *bytes, size);
 	/* A function that leaves its segment is none. */
@@ -166,7 +168,7 @@ static int none_left(const struct plan *p, struct err *e)
 
 int plan__make(struct plan *p, const struct module *m, const struct plan_request *r, struct err *e)
 {
-	struct making mk = {.plan = p};
+	struct making mk = {.plan = p, .code_left = MAX_CODE};
 	int err;
 
 	memset(p, 0, sizeof(*p));

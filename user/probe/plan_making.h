@@ -22,6 +22,7 @@ struct making {
 	struct elf_image *img;
 	VEC(struct candidate) fns;
 	VEC(unsigned char *) fragments;	  /* bytes of code elsewhere */
+	uint64_t code_left;		  /* bytes that may still be read: each is decoded, some of them often */
 	uint64_t first_place, last_place; /* all places behind an entry are between these */
 	int err;
 };
@@ -29,7 +30,7 @@ struct making {
 /* The candidate whose entry is there, or NULL. */
 struct candidate *making__candidate(struct making *mk, uint64_t vaddr);
 
-/* Code of the module; *bytes are the caller's to free. n is 0 when it cannot be had. */
+/* Code of the module; *bytes are the caller's to free. n is 0 when it cannot be had, or too much was. */
 struct code making__read_code(struct making *mk, uint64_t vaddr, uint64_t size, unsigned char **bytes);
 
 /* Find the ret instructions of those whose returns are seen there; those with other ways out are left out. */

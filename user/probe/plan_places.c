@@ -43,14 +43,13 @@ static void choose_places(struct making *mk)
 /*
  * Is it an instruction? What looks like a branch is often the middle of another one: numbers near zero are frequent, so
  * chance is no small one for targets nearby. Without unwind information it may be one; but a short one is not believed
- * in then: it would have to be in a neighbour, from where only hand-written code jumps.
+ * in then: it would have to be in a neighbour, from where only hand-written code jumps. It may also be one when too
+ * much code was read already.
  */
 static bool is_insn(struct making *mk, const struct elf_branch *b)
 {
-	uint64_t vaddr = b->vaddr;
-
+	uint64_t vaddr = b->vaddr, start, end;
 	unsigned char *bytes;
-	uint64_t start, end;
 	struct code code;
 	struct insn i;
 	size_t at = 0;
