@@ -35,6 +35,8 @@ enum lt_op {
 	LT_OP_REALLOC = 2,   /* as ALLOC; the block at ptr is gone if it succeeds */
 	LT_OP_FREE = 3,	     /* the block at ptr is gone */
 	LT_OP_ALLOC_PTR = 4, /* posix_memalign: *ptr = new block if the result is 0 */
+	LT_OP_RESIZE = 5,    /* the block at ptr stays there and has size bytes from now on, if the result is so much */
+	LT_OP_RESET = 6,     /* all blocks of the pool are gone */
 };
 
 /* Registers as the instruction set numbers them: rax 0, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15. */

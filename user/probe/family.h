@@ -10,13 +10,18 @@
 #define LT_NO_ARG 0xff
 
 struct family_fn {
-	const char *name;
+	const char *name; /* of its symbol; where the user has given it, it may be a glob (fnmatch(3)) */
 	enum lt_op op;
 	uint8_t size_arg, count_arg, ptr_arg; /* argument numbers from 0, or LT_NO_ARG */
+	uint8_t pool_arg; /* the pool that it allocates from, or resets; LT_NO_ARG: there is one only */
 	/* An exception may leave it. A return probe on such a function ends the process: the unwinder finds the
 	 * kernel's trampoline in place of the caller, and std::terminate() is called. */
 	bool throws;
 	const char *shown; /* what people call it; NULL: name */
+	/* Not NULL: there is no symbol; it is at this address, as the symbols of a file of this name would number it.
+	 */
+	const char *module;
+	uint64_t vaddr;
 };
 
 struct family {

@@ -15,7 +15,8 @@ extern const struct family family_libc, family_jemalloc, family_tcmalloc, family
 
 #define FAMILY_FN(fn, what, size, count, ptr, ...)                                                                     \
 	{                                                                                                              \
-		.name = fn, .op = what, .size_arg = size, .count_arg = count, .ptr_arg = ptr, ##__VA_ARGS__            \
+		.name = fn, .op = what, .size_arg = size, .count_arg = count, .ptr_arg = ptr, .pool_arg = LT_NO_ARG,   \
+		##__VA_ARGS__                                                                                          \
 	}
 
 /* Numbers are those of arguments. RESULT_AT: the new block's address goes to where an argument points. */
