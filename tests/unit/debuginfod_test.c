@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 
 #include "base/clock.h"
-#include "symbolize/debuginfod.h"
+#include "select/debuginfod.h"
 #include "symbolizer_fixture.h"
 
 #define BUILD_ID "1234567890abcdef1234567890abcdef12345678"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "symbolize/debug_file.h"
+#include "select/debug_file.h"
 
 struct module;
 struct debug_info;

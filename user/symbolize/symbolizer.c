@@ -11,7 +11,7 @@
 #include "select/mini_debuginfo.h"
 #include "select/module.h"
 #include "symbolize/debug_info.h"
-#include "symbolize/debuginfod.h"
+#include "select/debuginfod.h"
 #include "symbolize/demangle.h"
 #include "base/interned.h"
 #include "symbolize/symbolizer.h"

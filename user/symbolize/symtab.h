@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "symbolize/elf_file.h"
+#include "select/elf_file.h"
 #include "symbolize/spans.h"
 
 struct symtab {

@@ -3,7 +3,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "symbolize/crc32.h"
+#include "select/crc32.h"
 
 #define POLYNOMIAL 0xedb88320u
 /* A debug link may name any file: do not read for minutes. */

@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "symbolize/elf_file.h"
+#include "select/elf_file.h"
 
 struct debuginfod;
 struct module;

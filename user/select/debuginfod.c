@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "symbolize/debuginfod.h"
+#include "select/debuginfod.h"
 
 #define LIBRARY "libdebuginfod.so.1"
 

@@ -5,7 +5,7 @@
 
 #include <elfutils/libdwelf.h>
 
-#include "symbolize/elf_file.h"
+#include "select/elf_file.h"
 
 #define MAX_FILE     (16ull << 30)
 #define MAX_SECTION  (1ull << 30)

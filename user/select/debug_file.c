@@ -10,9 +10,9 @@
 
 #include "base/cleanup.h"
 #include "select/module.h"
-#include "symbolize/crc32.h"
-#include "symbolize/debug_file.h"
-#include "symbolize/debuginfod.h"
+#include "select/crc32.h"
+#include "select/debug_file.h"
+#include "select/debuginfod.h"
 #include "select/lookup_root.h"
 
 #define DEBUG_DIR "/usr/lib/debug"
