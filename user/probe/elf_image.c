@@ -4,21 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "probe/elf_image.h"
+#include "probe/elf_image_private.h"
 #include "select/module.h"
-#include "select/untrusted_elf.h"
 
-#define CHUNK	 65536
 #define MAX_CODE (128u << 20) /* searched for branches; glibc has 2 MiB */
-
-#define BRANCH_MAX 6 /* bytes of the longest branch */
-
-struct elf_image {
-	Elf *elf;
-	int fd; /* the module's */
-	size_t n_phdrs;
-	unsigned char chunk[CHUNK + BRANCH_MAX]; /* and where the last one ends */
-};
 
 struct elf_image *elf_image__open(const struct module *m, int *err)
 {
@@ -34,6 +23,7 @@ struct elf_image *elf_image__open(const struct module *m, int *err)
 		*err = -ENOMEM;
 		return NULL;
 	}
+	img->module = m;
 	img->fd = m->fd;
 	img->elf = untrusted_elf__begin(m->fd);
 	if (!img->elf || gelf_getclass(img->elf) != ELFCLASS64 || !gelf_getehdr(img->elf, &eh) ||
@@ -49,88 +39,9 @@ void elf_image__close(struct elf_image *img)
 {
 	if (!img)
 		return;
+	elf_names__close(img);
 	elf_end(img->elf);
 	free(img);
-}
-
-/* The first section of this type; a file has at most one of those that are asked for. */
-static Elf_Data *find_section(struct elf_image *img, uint32_t type, GElf_Shdr *sh)
-{
-	Elf_Scn *scn = NULL;
-
-	while ((scn = elf_nextscn(img->elf, scn))) {
-		if (gelf_getshdr(scn, sh) && sh->sh_type == type)
-			return untrusted_elf__data(scn, sh);
-	}
-	return NULL;
-}
-
-static int each_in_table(struct elf_image *img, uint32_t type, int (*fn)(const struct elf_fn *f, void *ctx), void *ctx)
-{
-	struct elf_strings names;
-	GElf_Shdr sh;
-	Elf_Data *data = find_section(img, type, &sh);
-	GElf_Sym sym;
-	int ret = 0, i;
-
-	if (!data || sh.sh_entsize != sizeof(Elf64_Sym))
-		return 0;
-	names = untrusted_elf__strings(img->elf, sh.sh_link);
-	for (i = 0; !ret && gelf_getsym(data, i, &sym); i++) {
-		struct elf_fn f = {.vaddr = sym.st_value, .size = sym.st_size};
-
-		if (GELF_ST_TYPE(sym.st_info) != STT_FUNC || sym.st_shndx == SHN_UNDEF || !sym.st_value)
-			continue;
-		f.name = elf_strings__at(&names, sym.st_name);
-		if (*f.name)
-			ret = fn(&f, ctx);
-	}
-	return ret;
-}
-
-int elf_image__each_function(struct elf_image *img, int (*fn)(const struct elf_fn *f, void *ctx), void *ctx)
-{
-	int ret = each_in_table(img, SHT_DYNSYM, fn, ctx);
-
-	return ret ? ret : each_in_table(img, SHT_SYMTAB, fn, ctx);
-}
-
-int elf_image__object(struct elf_image *img, const char *name, uint64_t *vaddr)
-{
-	struct elf_strings names;
-	GElf_Shdr sh;
-	Elf_Data *data = find_section(img, SHT_DYNSYM, &sh);
-	GElf_Sym sym;
-	int i;
-
-	if (!data || sh.sh_entsize != sizeof(Elf64_Sym))
-		return -ENOENT;
-	names = untrusted_elf__strings(img->elf, sh.sh_link);
-	for (i = 0; gelf_getsym(data, i, &sym); i++) {
-		if (GELF_ST_TYPE(sym.st_info) != STT_OBJECT || sym.st_shndx == SHN_UNDEF ||
-		    strcmp(elf_strings__at(&names, sym.st_name), name))
-			continue;
-		*vaddr = sym.st_value;
-		return 0;
-	}
-	return -ENOENT;
-}
-
-const char *elf_image__soname(struct elf_image *img)
-{
-	struct elf_strings names;
-	GElf_Shdr sh;
-	Elf_Data *data = find_section(img, SHT_DYNAMIC, &sh);
-	GElf_Dyn dyn;
-	int i;
-
-	for (i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
-		if (dyn.d_tag != DT_SONAME)
-			continue;
-		names = untrusted_elf__strings(img->elf, sh.sh_link);
-		return elf_strings__at(&names, dyn.d_un.d_val);
-	}
-	return NULL;
 }
 
 static bool segment(struct elf_image *img, size_t i, GElf_Phdr *ph)
@@ -227,7 +138,7 @@ int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uin
 	return *start <= vaddr && vaddr < *end ? 0 : -ENOENT;
 }
 
-/* A branch at p, of which BRANCH_MAX bytes are there. */
+/* A branch at p, of which ELF_BRANCH_MAX bytes are there. */
 static bool branch_at(struct elf_branch *b, const unsigned char *p, uint64_t vaddr)
 {
 	unsigned int length;
@@ -279,12 +190,12 @@ int elf_image__each_branch(struct elf_image *img, void (*fn)(const struct elf_br
 		if (ph.p_filesz > left)
 			return -E2BIG;
 		left -= ph.p_filesz;
-		for (at = 0; at < ph.p_filesz; at += CHUNK) {
+		for (at = 0; at < ph.p_filesz; at += ELF_CHUNK) {
 			memset(img->chunk, 0, sizeof(img->chunk));
 			got = pread(img->fd, img->chunk, sizeof(img->chunk), (off_t)(ph.p_offset + at));
 			if (got <= 0)
 				break;
-			scan(img->chunk, CHUNK, ph.p_vaddr + at, fn, ctx);
+			scan(img->chunk, ELF_CHUNK, ph.p_vaddr + at, fn, ctx);
 		}
 	}
 	return 0;

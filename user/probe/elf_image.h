@@ -18,12 +18,20 @@ struct elf_fn {
 	uint64_t vaddr, size;
 };
 
-/* Call fn for each defined function symbol of .dynsym, then of .symtab. Stops when fn returns non-zero, returns that.
+/*
+ * Call fn for each defined function symbol of .dynsym, then of .symtab; of a file without the latter, of its mini
+ * debuginfo and its debug file. Stops when fn returns non-zero, returns that.
  */
 int elf_image__each_function(struct elf_image *img, int (*fn)(const struct elf_fn *f, void *ctx), void *ctx);
 
 /* Address of the data object that .dynsym names so. -ENOENT: there is none. */
 int elf_image__object(struct elf_image *img, const char *name, uint64_t *vaddr);
+
+/* The symbol whose address the loader puts there (in the global offset table); NULL: none. */
+const char *elf_image__slot(struct elf_image *img, uint64_t vaddr);
+
+/* The symbol that a stub of the procedure linkage table jumps to; NULL: there is no stub at vaddr. */
+const char *elf_image__stub(struct elf_image *img, uint64_t vaddr);
 
 /* DT_SONAME, or NULL. */
 const char *elf_image__soname(struct elf_image *img);
