@@ -37,6 +37,7 @@ enum lt_op {
 	LT_OP_ALLOC_PTR = 4, /* posix_memalign: *ptr = new block if the result is 0 */
 	LT_OP_RESIZE = 5,    /* the block at ptr stays there and has size bytes from now on, if the result is so much */
 	LT_OP_RESET = 6,     /* all blocks of the pool are gone */
+	LT_OP_DISSOLVE = 7,  /* the pool is gone, its blocks are not */
 };
 
 /* Registers as the instruction set numbers them: rax 0, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15. */
@@ -51,7 +52,9 @@ struct lt_fn {
 	u8 realloc_zero_frees;		 /* realloc(p, 0) frees p and returns NULL (glibc) */
 	u8 ret_insns;			 /* its returns are seen at its ret instructions, not by a return probe */
 	u16 sp_offset; /* at the probed instruction the stack pointer is so many bytes lower than at the entry */
-	u32 pad;
+	u16 pools;     /* number of the family, when it has pools, or releases all of its blocks at once; else 0 */
+	u8 pool_reg;   /* has the pool; LT_NO_REG: there is one only */
+	u8 covers;     /* whatever it calls until it returns is its own, also through others */
 };
 
 /* In the cookie of a probe on a ret instruction, beside the index. */
@@ -75,7 +78,21 @@ struct lt_block_key {
 struct lt_block {
 	u64 size;
 	u32 site;
-	u32 birth; /* absolute birth slot */
+	u16 birth;    /* absolute birth slot */
+	u16 pool_tag; /* of the pool that it is from; 0: of none */
+};
+
+/* A pool of a family that can release all blocks of one at once: an arena, a region. */
+struct lt_pool_key {
+	u64 pool; /* the argument that says which; 0 where there is one only */
+	u32 slot;
+	u32 pools; /* lt_fn.pools */
+};
+
+/* That a pool has handed out an address since it was last reset. A list, through addresses; 0 ends it. */
+struct lt_pooled_key {
+	struct lt_pool_key pool;
+	u64 address;
 };
 
 #define LT_SITE_SENT   1 /* its frames are in the ring or were read from it */
@@ -260,6 +277,8 @@ LT_ASSERT_SIZE(struct lt_fn, 24);
 LT_ASSERT_SIZE(struct lt_module, 8 + 16 * LT_MAX_RANGES);
 LT_ASSERT_SIZE(struct lt_block_key, 16);
 LT_ASSERT_SIZE(struct lt_block, 16);
+LT_ASSERT_SIZE(struct lt_pool_key, 16);
+LT_ASSERT_SIZE(struct lt_pooled_key, 24);
 LT_ASSERT_SIZE(struct lt_site, 88 + 16 * LT_BIRTH_COUNTERS);
 LT_ASSERT_SIZE(struct lt_slot, 64);
 LT_ASSERT_SIZE(struct lt_state, 24 + LT_BIRTH_SLOTS);

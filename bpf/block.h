@@ -25,10 +25,17 @@ static __always_inline int block_insert(u32 slot, u64 address, const struct lt_b
 	return bpf_map_update_elem(&blocks, &key, block, BPF_NOEXIST);
 }
 
-/* A new block. The allocator has not returned yet, so no one can free it before its sums are there. */
-static __always_inline void block_born(u32 slot, u64 address, u64 size, struct lt_site *site, u32 site_id)
+/* A block that cannot be kept. */
+static __always_inline void block_lost(u64 size)
 {
-	struct lt_block block = {.size = size, .site = site_id, .birth = state.birth};
+	count(LT_CNT_BLOCKS_NOT_TRACKED, 1);
+	count(LT_CNT_BYTES_NOT_TRACKED, size);
+}
+
+/* A new block. The allocator has not returned yet, so no one can free it before its sums are there. */
+static __always_inline void block_born(u32 slot, u64 address, u64 size, struct lt_site *site, u32 site_id, u16 pool_tag)
+{
+	struct lt_block block = {.size = size, .site = site_id, .birth = (u16)state.birth, .pool_tag = pool_tag};
 	struct lt_block old;
 	int err;
 
@@ -42,8 +49,7 @@ static __always_inline void block_born(u32 slot, u64 address, u64 size, struct l
 		err = block_insert(slot, address, &block);
 	}
 	if (err) {
-		count(LT_CNT_BLOCKS_NOT_TRACKED, 1);
-		count(LT_CNT_BYTES_NOT_TRACKED, size);
+		block_lost(size);
 		return;
 	}
 	site_add(site, size, block.birth);
@@ -56,6 +62,5 @@ static __always_inline void block_restore(u32 slot, u64 address, const struct lt
 		return;
 	/* The map filled up meanwhile, or the address was handed out: the block leaves the sums as a counted loss. */
 	site_sub(block);
-	count(LT_CNT_BLOCKS_NOT_TRACKED, 1);
-	count(LT_CNT_BYTES_NOT_TRACKED, block->size);
+	block_lost(block->size);
 }

@@ -11,31 +11,11 @@
 #include "maps.h"
 #include "identity.h"
 #include "event.h"
+#include "argument.h"
 #include "pending.h"
 #include "stack.h"
 #include "block.h"
-
-/* All are loaded and then one is chosen: clang would else compute its offset, and the verifier takes no variable ones.
- */
-static __always_inline u64 argument(struct pt_regs *ctx, u8 reg)
-{
-	u64 regs[] = REGISTERS_BY_NUMBER(ctx);
-	u64 value = 0;
-	u32 i;
-
-#pragma unroll
-	for (i = 0; i < sizeof(regs) / sizeof(regs[0]); i++) {
-		barrier_var(regs[i]);
-		if (reg == i)
-			value = regs[i];
-	}
-	return value;
-}
-
-static __always_inline struct lt_slot *slot_get(u32 slot)
-{
-	return bpf_map_lookup_elem(&slots, &slot);
-}
+#include "pool.h"
 
 /* Bytes asked for; saturates where count * size overflows (the call will fail, and this is the size it failed with). */
 static __always_inline u64 requested_size(struct pt_regs *ctx, const struct lt_fn *fn)
@@ -65,36 +45,45 @@ static __always_inline void count_free(u32 slot, bool tracked)
 
 /*
  * Is it a release that goes on in another function? free_sized() may end in a jump to free(): same frame, same pointer.
- * operator delete may call it: the caller is what was called to release the same pointer.
+ * operator delete may call it, and a wrapper with another pointer, that of its own header.
  */
 static __always_inline bool is_same_release(const struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret)
 {
 	struct lt_fn *last;
 	u32 last_id = ts->free_fn;
 
-	if (!ts->free_sp || ts->free_ptr != ptr || last_id == id)
+	if (!ts->free_sp || last_id == id)
 		return false;
 	if (ts->free_sp == sp)
-		return ts->free_ret == ret;
+		return ts->free_ret == ret && ts->free_ptr == ptr;
 	last = bpf_map_lookup_elem(&fns, &last_id);
 	return last && ts->free_sp > sp && called_by_allocator(last, ts->free_bias, ret);
 }
 
-static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret, u64 bias)
+/*
+ * nested: the allocator itself calls. What it frees is its own then, unless the program had that from below it: a pool
+ * that is destroyed gives its chunks back, and they are whoever's that made the pool.
+ */
+static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret, u64 bias, bool nested)
 {
 	struct lt_block block;
 	bool tracked;
 
-	if (!ptr || is_same_release(ts, id, ptr, sp, ret))
+	if (!ptr)
 		return;
-	ts->free_sp = sp;
-	ts->free_bias = bias;
-	ts->free_ret = ret;
-	ts->free_ptr = ptr;
-	ts->free_fn = id;
+	nested = nested || is_same_release(ts, id, ptr, sp, ret);
+	if (!nested) {
+		ts->free_sp = sp;
+		ts->free_bias = bias;
+		ts->free_ret = ret;
+		ts->free_ptr = ptr;
+		ts->free_fn = id;
+	}
 	tracked = !block_take(ts->slot, ptr, &block);
 	if (tracked)
 		site_sub(&block);
+	else if (nested)
+		return;
 	count_free(ts->slot, tracked);
 	event(LT_EVENT_GONE, id, ptr, tracked ? block.size : LT_NO_SIZE);
 }
@@ -115,6 +104,12 @@ static __always_inline void abandon(struct task_state *ts, const struct lt_fn *f
 	event(LT_EVENT_GONE, id, ptr, tracked ? old.size : LT_NO_SIZE);
 }
 
+/* Does it end the old life of the block at ptr? */
+static __always_inline bool replaces(const struct lt_fn *fn)
+{
+	return fn->op == LT_OP_REALLOC || fn->op == LT_OP_RESIZE;
+}
+
 static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr,
 				    u64 sp, u64 ret, u64 bias, enum stack_method method)
 {
@@ -128,7 +123,7 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 		s = slot_get(ts->slot);
 		if (s)
 			__sync_fetch_and_add(&s->filtered, 1);
-		if (fn->op != LT_OP_REALLOC)
+		if (!replaces(fn))
 			return RETURN_UNWANTED;
 	}
 	if (!fn->ret_insns && return_would_kill(sp)) {
@@ -147,8 +142,10 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->fn = id;
 	p->ptr = ptr;
 	p->bias = bias;
+	p->pools = fn->pools;
+	p->pool = fn->pools ? argument(ctx, fn->pool_reg) : 0;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
-	p->has_old = fn->op == LT_OP_REALLOC && p->ptr && !block_take(p->slot, p->ptr, &p->old);
+	p->has_old = replaces(fn) && p->ptr && !block_take(p->slot, p->ptr, &p->old);
 	p->site = wanted ? stack_site(ctx, ts, id, sp, ret, method) : LT_NO_SLOT;
 	p->at_ret = fn->ret_insns;
 	p->used = 1;
@@ -161,6 +158,7 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
 	struct task_state *ts;
 	u64 sp, ret, ptr, bias;
+	bool nested;
 
 	count_hit();
 	if (!fn || state.frozen)
@@ -175,12 +173,13 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 	if (pending_is_tail_jump(ts, fn, id, ptr, sp, ret))
 		return RETURN_UNWANTED;
 	bias = PT_REGS_IP(ctx) - fn->vaddr;
-	if (called_by_allocator(fn, bias, ret) || called_by_pending(ts, sp, ret))
-		return RETURN_UNWANTED;
+	nested = called_by_allocator(fn, bias, ret) || called_by_pending(ts, sp, ret);
 	if (fn->op == LT_OP_FREE) {
-		on_free(ts, id, ptr, sp, ret, bias);
+		on_free(ts, id, ptr, sp, ret, bias, nested);
 		return RETURN_UNWANTED;
 	}
+	if (nested)
+		return RETURN_UNWANTED;
 	return on_alloc(ctx, ts, fn, id, ptr, sp, ret, bias, method);
 }
 
@@ -202,6 +201,8 @@ static __always_inline void alloc_done(const struct pending *p, u64 address)
 {
 	struct lt_site *site = site_get(p->site);
 	struct lt_slot *s = slot_get(p->slot);
+	struct lt_pool_key pool;
+	u16 tag = 0;
 
 	if (!site || !s)
 		return;
@@ -209,7 +210,15 @@ static __always_inline void alloc_done(const struct pending *p, u64 address)
 	__sync_fetch_and_add(&s->alloc_bytes, p->size);
 	__sync_fetch_and_add(&site->allocs, 1);
 	__sync_fetch_and_add(&site->alloc_bytes, p->size);
-	block_born(p->slot, address, p->size, site, p->site);
+	if (p->pools) {
+		pool_key__init(&pool, p->slot, p->pools, p->pool);
+		tag = pool_tag(&pool);
+		if (pool_add(&pool, address)) {
+			block_lost(p->size);
+			return;
+		}
+	}
+	block_born(p->slot, address, p->size, site, p->site, tag);
 	event(LT_EVENT_BORN, p->fn, address, p->size);
 }
 
@@ -235,6 +244,15 @@ static __always_inline void on_realloc_return(struct pending *p, const struct lt
 	} else {
 		alloc_failed(p);
 	}
+}
+
+/* In place or not at all; that it cannot be is no failure. */
+static __always_inline void on_resize_return(struct pending *p, u64 result)
+{
+	if (!result || result < p->size)
+		return;
+	release_old(p);
+	alloc_done(p, p->ptr);
 }
 
 static __always_inline void on_alloc_ptr_return(const struct pending *p, u64 result)
@@ -276,6 +294,8 @@ static __always_inline int on_return(struct pt_regs *ctx, u64 sp, bool at_ret)
 	result = PT_REGS_RC(ctx);
 	if (fn->op == LT_OP_REALLOC)
 		on_realloc_return(p, fn, result);
+	else if (fn->op == LT_OP_RESIZE)
+		on_resize_return(p, result);
 	else if (fn->op == LT_OP_ALLOC_PTR)
 		on_alloc_ptr_return(p, result);
 	else if (result)

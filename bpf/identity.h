@@ -120,6 +120,11 @@ static __noinline u32 slot_assign(struct task_struct *task)
 	return slot;
 }
 
+static __always_inline struct lt_slot *slot_get(u32 slot)
+{
+	return bpf_map_lookup_elem(&slots, &slot);
+}
+
 /* The current task's state with a valid slot, or NULL (counted). */
 static __always_inline struct task_state *task_enter(void)
 {

@@ -20,6 +20,13 @@ struct lt_state state = {};
 /* Outstanding blocks. Owner: alloc/free handlers. --max-blocks; entries are allocated as they are needed. */
 struct map_blocks blocks SEC(".maps");
 
+/* Pool → the address that it handed out last. Owner: alloc and reset handlers. --max-blocks where a hooked family has
+ * pools, else 1. */
+struct map_pools pools SEC(".maps");
+
+/* Address that a pool has handed out → the one before. Owner: alloc and reset handlers. As large as pools. */
+struct map_pooled pooled SEC(".maps");
+
 /* By site id. Owner: handlers add, user space reads through mmap. --max-sites, then one overflow site for each slot. */
 struct map_sites sites SEC(".maps");
 

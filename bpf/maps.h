@@ -28,8 +28,9 @@ struct pending {
 	u64 sp;	 /* stack pointer at entry; identifies the call */
 	u64 ret; /* its return address */
 	u64 size;
-	u64 bias;	     /* run-time address of fn's module less the addresses in it */
-	u64 ptr;	     /* posix_memalign: where the result goes; realloc: the old address */
+	u64 bias; /* run-time address of fn's module less the addresses in it */
+	u64 ptr;  /* posix_memalign: where the result goes; realloc: the old address */
+	u64 pool;
 	struct lt_block old; /* realloc: the old block, taken from the block map */
 	u32 site;
 	u32 slot;
@@ -38,7 +39,7 @@ struct pending {
 	u8 used;
 	u8 has_old;
 	u32 at_ret; /* its return is seen at a ret instruction */
-	u32 pad;
+	u32 pools;  /* lt_fn.pools */
 };
 
 /* An entry that had to make room; its return is a counted loss. */
@@ -101,6 +102,22 @@ struct map_blocks {
 	__uint(max_entries, 1);
 	__type(key, struct lt_block_key);
 	__type(value, struct lt_block);
+};
+
+struct map_pools {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct lt_pool_key);
+	__type(value, u64);
+};
+
+struct map_pooled {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, 1);
+	__type(key, struct lt_pooled_key);
+	__type(value, u64);
 };
 
 struct map_sites {
@@ -237,6 +254,8 @@ struct map_events {
 };
 
 extern struct map_blocks blocks SEC(".maps");
+extern struct map_pools pools SEC(".maps");
+extern struct map_pooled pooled SEC(".maps");
 extern struct map_sites sites SEC(".maps");
 extern struct map_site_ids site_ids SEC(".maps");
 extern struct map_slots slots SEC(".maps");

@@ -95,7 +95,16 @@ static __always_inline bool called_by_allocator(const struct lt_fn *fn, u64 bias
 	return is_allocators(fn->module, ret - bias);
 }
 
-/* Does the call come from a function of another module that is pending itself, as malloc() from operator new? */
+/* Is the call under way still, and was not left by a long jump? Then its return address is where it was. */
+static __always_inline bool is_active(const struct pending *p)
+{
+	return return_address(p->sp) == p->ret;
+}
+
+/*
+ * Does the call come from a function of another module that is pending itself, as malloc() from operator new? Or, where
+ * all below that is its own, from anywhere below?
+ */
 static __noinline bool called_by_pending(const struct task_state *ts, u64 sp, u64 ret)
 {
 	struct lt_fn *fn;
@@ -110,7 +119,7 @@ static __noinline bool called_by_pending(const struct task_state *ts, u64 sp, u6
 			continue;
 		id = p->fn;
 		fn = bpf_map_lookup_elem(&fns, &id);
-		if (fn && called_by_allocator(fn, p->bias, ret))
+		if (fn && (called_by_allocator(fn, p->bias, ret) || (fn->covers && is_active(p))))
 			return true;
 	}
 	return false;
@@ -133,7 +142,7 @@ static __always_inline void pending_drop(struct pending *p)
 static __always_inline bool pending_is_tail_jump(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr, u64 sp,
 						 u64 ret)
 {
-	bool releases = fn->op == LT_OP_FREE || fn->op == LT_OP_REALLOC, tail = false;
+	bool releases = fn->op == LT_OP_FREE || fn->op == LT_OP_REALLOC || fn->op == LT_OP_RESIZE, tail = false;
 	int i;
 
 #pragma unroll

@@ -19,13 +19,15 @@ struct map {
 };
 
 struct host host;
-static struct map maps[18];
+static struct map maps[20];
 static unsigned int n_maps;
 static struct pid_namespace ns;
 static struct pid *pids[HOST_THREADS];
 
 struct lt_state state;
 struct map_blocks blocks;
+struct map_pools pools;
+struct map_pooled pooled;
 struct map_sites sites;
 struct map_site_ids site_ids;
 struct map_slots slots;
@@ -267,6 +269,17 @@ u64 bpf_get_func_ip(void *ctx)
 	return host.func_ip;
 }
 
+long bpf_loop(u32 n, void *callback, void *ctx, u64 flags)
+{
+	long (*each)(u32 i, void *ctx) = callback;
+	u32 i;
+
+	assert_int_equal(flags, 0);
+	for (i = 0; i < n && !each(i, ctx); i++)
+		;
+	return i;
+}
+
 u64 bpf_ktime_get_ns(void)
 {
 	return ++host.clock;
@@ -345,6 +358,8 @@ void host__start(u32 max_blocks, u32 max_sites)
 	host_sessions = host_vm_children_hit = host_find_vma = false;
 	host__forget_vmas();
 	ADD_MAP(blocks, max_blocks);
+	ADD_MAP(pools, max_blocks);
+	ADD_MAP(pooled, max_blocks);
 	ADD_MAP(sites, max_sites + LT_MAX_SLOTS);
 	ADD_MAP(site_ids, max_sites);
 	ADD_MAP(slots, ENTRIES(slots));
@@ -451,9 +466,9 @@ struct host_sums host__tracked(void)
 	return s;
 }
 
-unsigned int host__n_blocks(void)
+unsigned int host__n_entries(void *map)
 {
-	return find_map(&blocks)->n;
+	return find_map(map)->n;
 }
 
 struct host_sums host__live(void)

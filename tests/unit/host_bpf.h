@@ -112,7 +112,10 @@ struct host_sums {
 
 /* Over all blocks; over all sites; over the birth counters of all sites. */
 struct host_sums host__tracked(void);
-unsigned int host__n_blocks(void);
+
+/* In a hash map. */
+unsigned int host__n_entries(void *map);
+
 struct host_sums host__live(void);
 struct host_sums host__by_birth(void);
 

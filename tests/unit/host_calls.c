@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "host_calls.h"
 #include "heap.bpf.c"
+#include "reset.bpf.c"
 
 #define NO LT_NO_REG
 
@@ -34,6 +35,13 @@ static const struct lt_fn table[FN_COUNT] = {
 	[FN_POSIX_MEMALIGN] = {.op = LT_OP_ALLOC_PTR, .size_reg = RDX, .count_reg = NO, .ptr_reg = RDI},
 	[FN_ALIGNED_ALLOC] = {.op = LT_OP_ALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = NO},
 	[FN_REALLOC_KEEPS] = {.op = LT_OP_REALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = RDI},
+	[FN_XALLOCX] = {.op = LT_OP_RESIZE, .size_reg = RSI, .count_reg = NO, .ptr_reg = RDI},
+	[FN_POOL_ALLOC] =
+		{.op = LT_OP_ALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = NO, .pool_reg = RDI, .pools = 1},
+	[FN_POOL_REALLOC] =
+		{.op = LT_OP_REALLOC, .size_reg = RDX, .count_reg = NO, .ptr_reg = RSI, .pool_reg = RDI, .pools = 1},
+	[FN_POOL_RESET] = {.op = LT_OP_RESET, .pool_reg = RDI, .pools = 1},
+	[FN_POOL_DISSOLVE] = {.op = LT_OP_DISSOLVE, .pool_reg = RDI, .pools = 1},
 };
 
 /* As the running test has changed them. */
@@ -67,6 +75,7 @@ void host__start_calls(u32 max_blocks, u32 max_sites)
 	u32 i;
 
 	host__start(max_blocks, max_sites);
+	host_sessions = host_path == HOST_SESSION || host_path == HOST_SESSION_FP;
 	add_space();
 	m = host__module(0);
 	m->n = FN_COUNT;
@@ -136,17 +145,22 @@ void host__forget_space(void)
 	}
 }
 
+static bool ends_pool(enum host_fn fn)
+{
+	return current[fn].op == LT_OP_RESET || current[fn].op == LT_OP_DISSOLVE;
+}
+
 int host__enter(enum host_fn fn, struct pt_regs *regs)
 {
 	host.func_ip = regs->ip;
 	host.cookie = fn;
-	return on_entry_of[host_path](regs);
+	return ends_pool(fn) ? on_reset(regs) : on_entry_of[host_path](regs);
 }
 
 /* What has no return probe: what releases, and what is probed at its ret instructions. */
 static bool is_attached_at_entry_only(enum host_fn fn)
 {
-	return current[fn].op == LT_OP_FREE || current[fn].ret_insns;
+	return current[fn].op == LT_OP_FREE || ends_pool(fn) || current[fn].ret_insns;
 }
 
 void host__hit(enum host_fn fn, u64 sp, struct pt_regs *regs)

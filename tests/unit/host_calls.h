@@ -18,6 +18,11 @@ enum host_fn {
 	FN_POSIX_MEMALIGN,
 	FN_ALIGNED_ALLOC,
 	FN_REALLOC_KEEPS, /* one whose realloc(p, 0) does not free p */
+	FN_XALLOCX,
+	FN_POOL_ALLOC,	  /* (pool, size) */
+	FN_POOL_REALLOC,  /* (pool, ptr, size) */
+	FN_POOL_RESET,	  /* (pool) */
+	FN_POOL_DISSOLVE, /* (pool) */
 	FN_COUNT,
 };
 

@@ -243,7 +243,7 @@ static void callers_of_stacks_that_were_not_walked(void **how)
 static u32 calls_with(u64 at, u64 word)
 {
 	host__poke(at, word);
-	host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xa000 + 0x100 * host__n_blocks());
+	host__calls(FN_MALLOC, SP, RET, ARGS(10), 0xa000 + 0x100 * host__n_entries(&blocks));
 	return state.next_site;
 }
 

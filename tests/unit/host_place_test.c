@@ -110,7 +110,7 @@ static void stack_pointer_moved_in_free(void **how)
 	host__assert_live(1, 10);
 	/* Nested by its return address, whatever stands where the stack pointer is. */
 	host__poke(SP - 24, RET);
-	host__call(FN_FREE, SP, host__inside(FN_REALLOC), ARGS(B));
+	host__call(FN_FREE, SP, host__inside(FN_REALLOC), ARGS(C));
 	host__assert_live(1, 10);
 	assert_int_equal(host__slot(0)->frees, 1);
 	/* The same frame by the jump of another function that is probed at its entry. */
@@ -251,6 +251,61 @@ static void left_by_an_exception(void **how)
 	host__assert_nothing_lost();
 }
 
+/* A wrapper that puts a header before each block frees another pointer than it is given; nobody has asked for that. */
+static void wrapper_with_header(void **how)
+{
+	(void)how;
+	make_second_module();
+	host__call(FN_ALIGNED_ALLOC, SP, RET, ARGS(16, 100));
+	host__calls(FN_MALLOC, SP - 0x40, host__inside(FN_ALIGNED_ALLOC), ARGS(116), A);
+	host__return(SP, A + 16);
+	host__assert_live(1, 100);
+	host__call(FN_FREE_SIZED, SP, RET, ARGS(A + 16));
+	host__call(FN_FREE, SP - 0x20, host__inside(FN_FREE_SIZED), ARGS(A));
+	host__assert_live(0, 0);
+	assert_int_equal(host__slot(0)->frees, 1);
+	assert_int_equal(host__slot(0)->frees_untracked, 0);
+	host__assert_nothing_lost();
+}
+
+/* What an allocator gives back for the program, which had it from below: it was counted, and is gone. */
+static void allocator_frees_what_is_tracked(void **how)
+{
+	(void)how;
+	make_second_module();
+	host__calls(FN_MALLOC, SP, RET, ARGS(100), A);
+	host__calls(FN_MALLOC, SP, RET, ARGS(10), B);
+	host__call(FN_FREE_SIZED, SP, RET, ARGS(B));
+	host__call(FN_FREE, SP - 0x20, host__inside(FN_FREE_SIZED), ARGS(A));
+	host__call(FN_FREE, SP - 0x20, host__inside(FN_FREE_SIZED), ARGS(B));
+	host__assert_live(0, 0);
+	assert_int_equal(host__slot(0)->frees, 2);
+	assert_int_equal(host__slot(0)->frees_untracked, 0);
+	host__assert_nothing_lost();
+}
+
+/* Whatever an allocator of the user's calls is its own, through helpers, too; but not after a long jump out of it. */
+static void all_below_is_its_own(void **how)
+{
+	struct lt_fn fn;
+
+	(void)how;
+	make_second_module();
+	fn = host__fn(FN_ALIGNED_ALLOC);
+	fn.covers = 1;
+	host__change_fn(FN_ALIGNED_ALLOC, &fn);
+	host__call(FN_ALIGNED_ALLOC, SP, RET, ARGS(16, 100));
+	host__calls(FN_MALLOC, SP - 0x80, RET + 0x500, ARGS(4096), A);
+	host__return(SP, A + 16);
+	host__assert_live(1, 100);
+	host__call(FN_ALIGNED_ALLOC, SP, RET, ARGS(16, 100));
+	/* Left; the stack is used for something else now. */
+	host__poke(SP, 1);
+	host__calls(FN_MALLOC, SP - 0x80, RET + 0x500, ARGS(8), B);
+	host__assert_live(2, 108);
+	host__assert_nothing_lost();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +313,8 @@ int main(void)
 		HOST_TEST(stack_pointer_moved_in_free), HOST_TEST(stack_pointer_moved_in_malloc),
 		HOST_TEST(jumps_between_probes),	HOST_TEST(far_behind_the_entry),
 		HOST_TEST(calls_between_modules),	HOST_TEST(left_by_an_exception),
+		HOST_TEST(wrapper_with_header),		HOST_TEST(allocator_frees_what_is_tracked),
+		HOST_TEST(all_below_is_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -354,7 +354,7 @@ static void check(void)
 		assert_int_equal(s->frees_untracked, processes[i].untracked);
 		assert_int_equal(s->failed, processes[i].failed);
 	}
-	assert_int_equal(host__n_blocks(), tracked_blocks);
+	assert_int_equal(host__n_entries(&blocks), tracked_blocks);
 }
 
 static void check_all(void)

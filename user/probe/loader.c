@@ -17,6 +17,9 @@
 /* Half a second of 200000 events a second, and some. User space looks ten times a second. */
 #define EVENTS_BYTES (8u << 20)
 
+#define MAX_POOLS  (1u << 16)
+#define MAX_POOLED (1u << 18) /* blocks from pools that nobody has spoken of: mimalloc's heaps */
+
 /* libbpf's own lines: its warnings come with failures that we explain ourselves, so they show with -v only. */
 static int print_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
@@ -57,6 +60,7 @@ static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path, en
 		bpf_program__set_autoload(bpf->progs.on_leave, true);
 	}
 	bpf_program__set_autoload(bpf->progs.on_loader, stacks == STACKS_BY_TABLES);
+	bpf_program__set_autoload(bpf->progs.on_reset, loader__can_reset());
 	bpf_program__set_autoload(bpf->progs.on_exec, true);
 	bpf_program__set_autoload(bpf->progs.on_exit, true);
 	bpf_program__set_autoload(bpf->progs.on_fork, true);
@@ -68,6 +72,12 @@ static void choose_programs(struct leaktrace_bpf *bpf, enum attach_path path, en
 	bpf_program__set_expected_attach_type(bpf->progs.on_leave, type);
 	/* All of one type: the kernel lets programs share the (empty) map of tail calls only so. */
 	bpf_program__set_expected_attach_type(bpf->progs.on_loader, type);
+	bpf_program__set_expected_attach_type(bpf->progs.on_reset, type);
+}
+
+bool loader__can_reset(void)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
 }
 
 static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o, enum stack_method stacks)
@@ -88,6 +98,8 @@ static int configure(struct leaktrace_bpf *bpf, const struct loader_options *o, 
 	bpf_map__set_max_entries(bpf->maps.blocks, (u32)o->max_blocks);
 	bpf_map__set_max_entries(bpf->maps.sites, (u32)(o->max_sites + LT_MAX_SLOTS));
 	bpf_map__set_max_entries(bpf->maps.site_ids, (u32)o->max_sites);
+	bpf_map__set_max_entries(bpf->maps.pools, MAX_POOLS);
+	bpf_map__set_max_entries(bpf->maps.pooled, o->pools ? (u32)o->max_blocks : MAX_POOLED);
 	if (o->events)
 		bpf_map__set_max_entries(bpf->maps.events, EVENTS_BYTES);
 	bpf_map__set_max_entries(bpf->maps.rows, stacks == STACKS_BY_TABLES ? (u32)o->rows : 1);

@@ -21,7 +21,11 @@ struct loader_options {
 	enum attach_path path;
 	enum stack_method stacks; /* STACKS_ANY: by tables if the kernel takes that */
 	uint64_t rows;		  /* room for unwind rows */
+	bool pools; /* the user has described an allocator with pools: any number of blocks may be in them */
 };
+
+/* Does the kernel have what the probes of functions that reset a pool need? */
+bool loader__can_reset(void);
 
 /*
  * Open, size and load; lifecycle programs are attached at once. NULL with a sentence on failure. *stacks is the method

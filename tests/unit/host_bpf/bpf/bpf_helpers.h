@@ -33,6 +33,7 @@ long bpf_find_vma(struct task_struct *task, u64 address, void *callback, void *c
 u64 bpf_get_attach_cookie(void *ctx);
 u64 bpf_get_func_ip(void *ctx);
 u64 bpf_ktime_get_ns(void);
+long bpf_loop(u32 n, void *callback, void *ctx, u64 flags);
 long bpf_tail_call(void *ctx, void *map, u32 index);
 
 /* So that a test can let another thread win the race. */
