@@ -110,7 +110,8 @@ static int run(const struct plan *plan, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct plan_request r = {.family = family__libc()};
+	static const struct family *const families[] = {&family_libc, NULL};
+	struct plan_request r = {.families = families};
 	struct module m = {.root_fd = -1};
 	struct plan plan;
 	struct err e = {};

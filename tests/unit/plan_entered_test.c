@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <time.h>
 
-#include "probe/plan.h"
+#include "plan_families.h"
 #include "symbolizer_fixture.h"
 
 /* A function with unwind information; one without. */
@@ -22,7 +22,7 @@ static struct module module;
 
 static void make_plan(struct plan *p, const char *source, bool no_return_probes)
 {
-	const struct plan_request r = {.family = family__libc(), .no_return_probes = no_return_probes};
+	const struct plan_request r = {.families = libc_only, .no_return_probes = no_return_probes};
 	struct err e = {};
 
 	write_source("lib.s", source);
@@ -166,10 +166,11 @@ static void without_size(void **state)
 static const char returns_s[] = ".text\n" FREE_S MALLOC_S
 	/* It ends in a jump to one whose returns are seen. */
 	BEGIN("valloc") "endbr64\njmp malloc\n" END("valloc")
-	/* To one that is probed, but not there; to others; by a pointer. */
+	/* To one that is probed, but not there; to another; to what is not known to be one; by a pointer. */
 	BEGIN("realloc") "test %rsi, %rsi\nje free\nret\n" END("realloc")
 		BEGIN("calloc") "imul %rsi, %rdi\njmp other\n" END("calloc")
-			BEGIN("pvalloc") "jmp *%rax\n" END("pvalloc")
+			BEGIN("reallocarray") "jmp bare\n" END("reallocarray")
+				BEGIN("pvalloc") "jmp *%rax\n" END("pvalloc")
 	/* To one that is left out, and to one that is so for that. */
 	BEGIN("memalign") "jmp pvalloc\n" END("memalign") BEGIN("aligned_alloc") "jmp memalign\n" END("aligned_alloc")
 		BEGIN("other") "ret\n" END("other")
@@ -178,7 +179,8 @@ static const char returns_s[] = ".text\n" FREE_S MALLOC_S
 		"posix_memalign") ".section .text.unlikely, \"ax\"\n.type posix_memalign.cold, "
 				  "@function\nposix_memalign.cold:\n"
 				  ".cfi_startproc\ntest %rsi, %rsi\njne posix_memalign + 10\npop "
-				  "%rbx\nret\n.cfi_endproc\n";
+				  "%rbx\nret\n.cfi_endproc\n"
+				  ".data\nbare: ret\n";
 
 static void returns(void **state)
 {
@@ -195,8 +197,10 @@ static void returns(void **state)
 	assert_int_equal(planned(&p, "valloc")->rets.list.n, 0);
 	assert_int_equal(planned(&p, "posix_memalign")->rets.list.n, 2);
 	assert_int_equal(planned(&p, "free")->rets.list.n, 0);
-	assert_non_null(strstr(why_left_out(&p, "realloc"), "jump to other code"));
-	assert_non_null(strstr(why_left_out(&p, "calloc"), "jump to other code"));
+	/* The return of free is realloc's, too: whose it is tells the stack pointer. */
+	assert_int_equal(planned(&p, "realloc")->rets.list.n, 2);
+	assert_int_equal(planned(&p, "calloc")->rets.list.n, 1);
+	assert_non_null(strstr(why_left_out(&p, "reallocarray"), "jump to other code"));
 	assert_non_null(strstr(why_left_out(&p, "pvalloc"), "jump by a pointer"));
 	assert_non_null(strstr(why_left_out(&p, "memalign"), "jump to pvalloc"));
 	assert_non_null(strstr(why_left_out(&p, "aligned_alloc"), "jump to memalign"));
@@ -231,10 +235,25 @@ static void registers_of_arguments(void **state)
 	end_plan(&p);
 }
 
+/* The only instruction of free is the return of both. */
+static void ret_that_is_a_place(void **state)
+{
+	struct plan p;
+
+	(void)state;
+	make_plan(&p,
+		  ".text\n" BEGIN("free") "ret\n" END("free")
+			  MALLOC_S BEGIN("realloc") "test %rsi, %rsi\nje free\nret\n" END("realloc"),
+		  true);
+	assert_non_null(planned(&p, "free"));
+	assert_string_equal(why_left_out(&p, "realloc"), "it returns at the instruction where free is probed");
+	end_plan(&p);
+}
+
 /* A plan in which nothing is left is none. */
 static void nothing_can_be_hooked(void **state)
 {
-	const struct plan_request r = {.family = family__named("c++"), .no_return_probes = true};
+	const struct plan_request r = {.families = cxx_only, .with_callers = true, .no_return_probes = true};
 	struct plan p;
 	struct err e;
 
@@ -256,6 +275,7 @@ int main(void)
 		cmocka_unit_test(without_size),
 		cmocka_unit_test(returns),
 		cmocka_unit_test(registers_of_arguments),
+		cmocka_unit_test(ret_that_is_a_place),
 		cmocka_unit_test(nothing_can_be_hooked),
 	};
 

@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "probe/elf_image.h"
-#include "probe/plan.h"
+#include "plan_families.h"
 #include "symbolizer_fixture.h"
 
 #define SOME_SECONDS 5 /* under sanitizers, on a busy machine; what is quadratic takes minutes */
@@ -79,7 +79,7 @@ static int plan_it(struct plan *p, struct err *e)
 	assert_true(m.fd >= 0);
 	assert_int_equal(write(m.fd, file, size), size);
 	e->text[0] = '\0';
-	err = plan__make(p, &m, &(struct plan_request){.family = family__libc()}, e);
+	err = plan__make(p, &m, &(struct plan_request){.families = libc_only}, e);
 	close(m.fd);
 	if (time(NULL) - start > SOME_SECONDS)
 		fail_msg("took %ld s", (long)(time(NULL) - start));
@@ -275,7 +275,7 @@ static int plan_of_sparse_file(void)
 	assert_true(m.fd >= 0);
 	assert_int_equal(write(m.fd, file, size), size);
 	assert_int_equal(ftruncate(m.fd, 1ll << 40), 0);
-	err = plan__make(&p, &m, &(struct plan_request){.family = family__libc()}, &e);
+	err = plan__make(&p, &m, &(struct plan_request){.families = libc_only}, &e);
 	plan__free(&p);
 	close(m.fd);
 	assert_in_range(time(NULL) - start, 0, SOME_SECONDS);

@@ -5,13 +5,10 @@
  */
 #include <errno.h>
 
-#include "probe/plan.h"
+#include "plan_families.h"
 #include "symbolizer_fixture.h"
 
 #define LIB "/usr/lib/x86_64-linux-gnu/"
-
-static const char *const names[] = {"libc", "jemalloc", "tcmalloc", "mimalloc", "c++"};
-#define N_FAMILIES (sizeof(names) / sizeof(names[0]))
 
 static const struct planned_fn *find_planned(const struct plan *p, const struct family_fn *fn)
 {
@@ -76,10 +73,9 @@ static void check_plan(const struct plan *p, bool no_return_probes)
 {
 	const struct unplanned_fn *u;
 	const struct planned_fn *f;
-	unsigned int i;
 
 	vec__each (&p->fns, f) {
-		if (f->fn->op == LT_OP_FREE)
+		if (f->fn->op == LT_OP_FREE || family_fn__ends_pool(f->fn))
 			assert_int_equal(f->returns, PLAN_RETURN_NONE);
 		else if (f->fn->throws || no_return_probes)
 			assert_int_equal(f->returns, PLAN_RETURN_INSNS);
@@ -94,17 +90,22 @@ static void check_plan(const struct plan *p, bool no_return_probes)
 	}
 	vec__each (&p->left_out, u) {
 		assert_int_not_equal(u->fn->op, LT_OP_FREE);
+		assert_false(u->counted_below);
 		assert_true(u->fn->throws || no_return_probes);
 		assert_true(strlen(u->why.text) > 10);
 	}
-	for (i = 0; i < p->family->n; i++)
-		assert_false(find_planned(p, &p->family->fns[i]) && find_left_out(p, &p->family->fns[i]));
+	vec__each (&p->left_out, u)
+		assert_null(find_planned(p, u->fn));
 }
 
 /* 0 where the file is not there or has no such family. */
-static size_t check_library(const char *path, const char *family, bool no_return_probes)
+static size_t check_library(const char *path, bool no_return_probes)
 {
-	const struct plan_request r = {.family = family__named(family), .no_return_probes = no_return_probes};
+	const struct plan_request r = {
+		.families = all_families,
+		.with_callers = true,
+		.no_return_probes = no_return_probes,
+	};
 	struct module m;
 	size_t n = 0;
 	struct plan p;
@@ -128,7 +129,7 @@ static size_t check_library(const char *path, const char *family, bool no_return
 
 static void new_throws(void **state)
 {
-	const struct plan_request r = {.family = family__named("c++")};
+	const struct plan_request r = {.families = cxx_only, .with_callers = true};
 	const char *path = LIB "libstdc++.so.6";
 	unsigned int i, thrown = 0;
 	struct module m;
@@ -142,8 +143,8 @@ static void new_throws(void **state)
 	}
 	m = open_module(path);
 	assert_int_equal(plan__make(&p, &m, &r, &e), 0);
-	for (i = 0; i < r.family->n; i++) {
-		const struct family_fn *fn = &r.family->fns[i];
+	for (i = 0; i < family_cxx.n; i++) {
+		const struct family_fn *fn = &family_cxx.fns[i];
 		const struct planned_fn *f = find_planned(&p, fn);
 
 		/* It has all of them, none of them an alias. */
@@ -155,7 +156,7 @@ static void new_throws(void **state)
 	}
 	/* operator new itself can be hooked so. */
 	assert_true(thrown >= 1);
-	assert_non_null(find_planned(&p, family__find(r.family, "_Znwm")));
+	assert_non_null(find_planned(&p, family__find(&family_cxx, "_Znwm")));
 	plan__free(&p);
 	close_module(&m);
 }
@@ -170,14 +171,12 @@ static void all_libraries(void **state)
 					    LIB "libtcmalloc_minimal.so.4",
 					    LIB "libmimalloc.so.2",
 					    LIB "libmimalloc.so.3"};
-	size_t i, k, n = 0;
+	size_t i, n = 0;
 
 	(void)state;
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		for (k = 0; k < N_FAMILIES; k++) {
-			n += check_library(paths[i], names[k], false);
-			n += check_library(paths[i], names[k], true);
-		}
+		n += check_library(paths[i], false);
+		n += check_library(paths[i], true);
 	}
 	assert_true(n >= 10);
 }
@@ -197,7 +196,12 @@ static void check_entry(const struct family *f, unsigned int i)
 		assert_string_not_equal(f->fns[k].name, fn->name);
 	/* Those that release come first: a block that is gone must not stay because they were attached last. */
 	assert_true(!i || fn->op != LT_OP_FREE || fn[-1].op == LT_OP_FREE);
-	assert_in_range(fn->op, LT_OP_ALLOC, LT_OP_ALLOC_PTR);
+	assert_in_range(fn->op, LT_OP_ALLOC, LT_OP_DISSOLVE);
+	assert_int_equal(family_fn__ends_pool(fn), fn->op == LT_OP_RESET || fn->op == LT_OP_DISSOLVE);
+	if (family_fn__ends_pool(fn)) {
+		assert_int_equal(fn->pool_arg, 0);
+		return;
+	}
 	assert_true(is_argument(fn->size_arg) && is_argument(fn->count_arg) && is_argument(fn->ptr_arg));
 	assert_int_equal(fn->ptr_arg != LT_NO_ARG, fn->op != LT_OP_ALLOC);
 	assert_int_equal(fn->size_arg != LT_NO_ARG, fn->op != LT_OP_FREE);
@@ -216,65 +220,55 @@ static void tables(void **state)
 	size_t k;
 
 	(void)state;
-	for (k = 0; k < N_FAMILIES; k++) {
-		const struct family *f = family__named(names[k]);
+	for (k = 0; all_families[k]; k++) {
+		const struct family *f = all_families[k];
 		unsigned int i;
 
-		assert_non_null(f);
-		assert_string_equal(f->name, names[k]);
-		assert_non_null(f->evident[0]);
+		assert_ptr_equal(family__named(f->name), f);
 		assert_true(f->n > 0 && f->n < LT_MAX_FUNCTIONS);
 		for (i = 0; i < f->n; i++)
 			check_entry(f, i);
 	}
-	assert_ptr_equal(family__named("libc"), family__libc());
 	assert_null(family__named("hoard"));
 	assert_null(family__named(""));
 }
 
-/* All C++ forms that can throw do, in each family that has them. */
+/* All C++ forms that can throw do. */
 static void what_throws(void **state)
 {
 	static const char *const thrown[] = {"_Znwm", "_Znam", "_ZnwmSt11align_val_t", "_ZnamSt11align_val_t"};
 	static const char *const kept[] = {"_ZnwmRKSt9nothrow_t", "_ZnamSt11align_val_tRKSt9nothrow_t", "_ZdlPv",
 					   "_ZdaPvm"};
-	size_t i, k;
+	size_t i;
 
 	(void)state;
-	for (k = 1; k < N_FAMILIES; k++) {
-		const struct family *f = family__named(names[k]);
-
-		for (i = 0; i < 4; i++) {
-			assert_true(family__find(f, thrown[i])->throws);
-			assert_false(family__find(f, kept[i])->throws);
-		}
+	for (i = 0; i < 4; i++) {
+		assert_true(family__find(&family_cxx, thrown[i])->throws);
+		assert_false(family__find(&family_cxx, kept[i])->throws);
 	}
-	assert_string_equal(family_fn__shown(family__find(family__named("c++"), "_Znwm")), "operator new");
-	assert_string_equal(family_fn__shown(family__find(family__named("c++"), "_ZdaPv")), "operator delete[]");
-	assert_string_equal(family_fn__shown(family__find(family__libc(), "malloc")), "malloc");
-	assert_true(family__find(family__named("mimalloc"), "mi_new")->throws);
-	assert_true(family__find(family__named("tcmalloc"), "tc_newarray_aligned")->throws);
+	assert_string_equal(family_fn__shown(family__find(&family_cxx, "_Znwm")), "operator new");
+	assert_string_equal(family_fn__shown(family__find(&family_cxx, "_ZdaPv")), "operator delete[]");
+	assert_string_equal(family_fn__shown(family__find(&family_libc, "malloc")), "malloc");
+	assert_true(family__find(&family_mimalloc, "mi_new")->throws);
+	assert_true(family__find(&family_tcmalloc, "tc_newarray_aligned")->throws);
 }
 
-static void prefixes(void **state)
+static void pools(void **state)
 {
-	const struct family *jemalloc = family__named("jemalloc");
+	const struct family *f = &family_mimalloc;
 
 	(void)state;
-	assert_ptr_equal(family__find(jemalloc, "je_malloc"), family__find(jemalloc, "malloc"));
-	assert_ptr_equal(family__find(jemalloc, "je_sdallocx"), family__find(jemalloc, "sdallocx"));
-	assert_null(family__find(jemalloc, "je_"));
-	assert_null(family__find(jemalloc, "je_je_malloc"));
-	assert_null(family__find(jemalloc, "malloc_stats_print"));
-	assert_null(family__find(family__libc(), "je_malloc"));
-	assert_null(family__find(family__named("mimalloc"), "je_malloc"));
+	assert_true(family__has_pools(f, family__find(f, "mi_heap_malloc")));
+	assert_true(family__has_pools(f, family__find(f, "mi_heap_destroy")));
+	assert_false(family__has_pools(f, family__find(f, "mi_malloc")));
+	assert_false(family__has_pools(&family_libc, family__find(&family_libc, "malloc")));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(new_throws),  cmocka_unit_test(all_libraries), cmocka_unit_test(tables),
-		cmocka_unit_test(what_throws), cmocka_unit_test(prefixes),
+		cmocka_unit_test(what_throws), cmocka_unit_test(pools),
 	};
 
 	alarm(100);

@@ -2,11 +2,10 @@
 /* What is planned for the libcs of this machine, compared with what objdump and nm say about them. */
 #include <errno.h>
 
-#include "probe/plan.h"
+#include "plan_families.h"
 #include "symbolizer_fixture.h"
 
-/* family__libc() is no constant. */
-#define LIBC_PLAN (&(struct plan_request){.family = family__libc()})
+#define LIBC_PLAN (&(struct plan_request){.families = libc_only})
 
 #define LIBC "/lib/x86_64-linux-gnu/libc.so.6"
 #define MUSL "/lib/ld-musl-x86_64.so.1"
@@ -157,7 +156,7 @@ static void glibc(void **state)
 	m = open_module(LIBC);
 	assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
 	assert_ptr_equal(p.module, &m);
-	assert_true(p.is_glibc_so && p.realloc_zero_frees);
+	assert_true(p.is_glibc_so && p.glibc_realloc);
 	assert_well_formed(&p);
 	assert_planned(&p, "-D", names, 10 + (nm_value(LIBC, "-D", "reallocarray") != 0));
 	/* One function with two names has the one that the family's table has first. */
@@ -190,7 +189,7 @@ static void musl(void **state)
 	m = open_module(MUSL);
 	assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
 	assert_false(p.is_glibc_so);
-	assert_false(p.realloc_zero_frees);
+	assert_false(p.glibc_realloc);
 	assert_well_formed(&p);
 	assert_planned(&p, "-D", names, sizeof(names) / sizeof(names[0]));
 	/* Its functions call each other directly, and so does all the rest of it: only the functions are internal. */
@@ -226,7 +225,7 @@ static void static_glibc(void **state)
 		m = open_module("static");
 		assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
 		assert_false(p.is_glibc_so);
-		assert_true(p.realloc_zero_frees);
+		assert_true(p.glibc_realloc);
 		assert_well_formed(&p);
 		assert_planned(&p, "", names, sizeof(names) / sizeof(names[0]));
 		/* Calls of the program itself are not internal, those that end a thread's cache are. */
@@ -251,7 +250,7 @@ static void static_musl(void **state)
 	run("musl-gcc -O1 -static static.c -o static_musl");
 	m = open_module("static_musl");
 	assert_int_equal(plan__make(&p, &m, LIBC_PLAN, &e), 0);
-	assert_false(p.realloc_zero_frees);
+	assert_false(p.glibc_realloc);
 	assert_non_null(find_fn(&p, "malloc"));
 	assert_non_null(find_fn(&p, "realloc"));
 	assert_non_null(find_fn(&p, "free"));
@@ -297,6 +296,23 @@ static void no_allocator(void **state)
 	assert_string_equal(e.text, "");
 }
 
+/* The functions named malloc and free in a file are of this family. */
+static void assert_owner(const char *path, const struct family *owner)
+{
+	const struct plan_request all = {.families = all_families};
+	struct module m = open_module(path);
+	const struct planned_fn *f;
+	struct plan p;
+	struct err e;
+
+	assert_int_equal(plan__make(&p, &m, &all, &e), 0);
+	assert_int_equal(p.fns.n, 2);
+	vec__each (&p.fns, f)
+		assert_string_equal(f->family->name, owner->name);
+	plan__free(&p);
+	close_module(&m);
+}
+
 static void another_allocator(void **state)
 {
 	struct err e;
@@ -306,10 +322,11 @@ static void another_allocator(void **state)
 			      "void free(void *p) { (void)p; }\nint main(void) { return 0; }\n");
 	run("gcc -O1 -shared -fPIC -fno-builtin own.c -o own.so && gcc -O1 -fno-builtin own.c -o own && "
 	    "gcc -O1 -shared -fPIC -fno-builtin -Wl,-soname,libown.so.2 own.c -o named.so");
-	assert_int_equal(plan_of("own.so", &e), -ENOTSUP);
-	assert_non_null(strstr(e.text, "own.so brings an allocator of its own"));
-	assert_int_equal(plan_of("named.so", &e), -ENOTSUP);
-	assert_int_equal(plan_of("own", &e), -ENOTSUP);
+	assert_owner("own.so", &family_malloc);
+	assert_owner("named.so", &family_malloc);
+	assert_owner("own", &family_malloc);
+	/* No libc, where only that is asked for. */
+	assert_int_equal(plan_of("own.so", &e), -ENOENT);
 	/* The loader's own is used until libc is there. */
 	run("gcc -O1 -shared -fPIC -fno-builtin -Wl,-soname,ld-linux-x86-64.so.2 own.c -o ld.so");
 	assert_int_equal(plan_of("ld.so", &e), -ENOENT);
@@ -329,7 +346,7 @@ static void file_that_could_not_be_opened(void **state)
 
 static void families(void **state)
 {
-	const struct family *f = family__libc();
+	const struct family *f = &family_libc;
 	unsigned int i;
 
 	(void)state;

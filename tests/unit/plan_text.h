@@ -3,7 +3,9 @@
  * plan_text: a plan in few words, a line for each function:
  *
  *	FAMILY FUNCTION +0xOFFSET emulated|stepped RETURNS WHY [sp+BYTES] [size|count|ptr:REGISTER]…
- *	FAMILY FUNCTION left-out
+ *	FAMILY FUNCTION left-out|counted-below
+ *
+ * counted-below: it is hooked only on request, as here: otherwise what it calls is.
  *
  * RETURNS is none; insns:N, at this many ret instructions; or probe, then a slash and what it is where return probes
  * could kill: insns:N or left-out. A register is named if it is not the one that has the argument at the entry.
@@ -18,7 +20,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-#include "probe/plan.h"
+#include "plan_families.h"
 
 static inline const char *plan_text__why(enum place_why why)
 {
@@ -33,12 +35,12 @@ static inline const char *plan_text__why(enum place_why why)
 }
 
 /* How its returns are seen where return probes could kill. */
-static inline void plan_text__rets(FILE *out, const struct plan *p, const struct family_fn *fn)
+static inline void plan_text__rets(FILE *out, const struct plan *p, uint64_t vaddr)
 {
 	const struct planned_fn *f;
 
 	vec__each (&p->fns, f) {
-		if (f->fn == fn) {
+		if (f->vaddr == vaddr) {
 			fprintf(out, "insns:%zu", f->rets.list.n);
 			return;
 		}
@@ -57,17 +59,22 @@ static inline void plan_text__register(FILE *out, const struct planned_fn *f, co
 		fprintf(out, " %s:%s", name, reg < 16 ? registers[reg] : "?");
 }
 
-static inline void plan_text__function(FILE *out, const struct planned_fn *f, const struct plan *p,
-				       const struct plan *by_rets)
+/* C++ forms have one name for people. */
+static inline const char *plan_text__name(const struct family_fn *fn, const char *name)
 {
-	fprintf(out, "%s %s +0x%x %s ", p->family->name, f->fn->name, f->place.offset,
+	return fn->shown ? fn->name : name;
+}
+
+static inline void plan_text__function(FILE *out, const struct planned_fn *f, const struct plan *by_rets)
+{
+	fprintf(out, "%s %s +0x%x %s ", f->family->name, plan_text__name(f->fn, f->name), f->place.offset,
 		f->place.emulated ? "emulated" : "stepped");
 	if (f->returns == PLAN_RETURN_NONE)
 		fprintf(out, "none");
 	if (f->returns == PLAN_RETURN_PROBE)
 		fprintf(out, "probe/");
 	if (f->returns != PLAN_RETURN_NONE)
-		plan_text__rets(out, by_rets, f->fn);
+		plan_text__rets(out, by_rets, f->vaddr);
 	fprintf(out, " %s", plan_text__why(f->place.why));
 	if (f->place.sp_offset)
 		fprintf(out, " sp+%u", f->place.sp_offset);
@@ -77,10 +84,10 @@ static inline void plan_text__function(FILE *out, const struct planned_fn *f, co
 	fprintf(out, "\n");
 }
 
-static inline void plan_text__family(FILE *out, const struct module *m, const char *family)
+static inline void plan_text__module(FILE *out, const struct module *m)
 {
-	struct plan_request r = {.family = family__named(family)};
-	struct plan p, by_rets;
+	struct plan_request r = {.families = all_families, .with_callers = true};
+	struct plan p, by_rets, usual;
 	const struct planned_fn *f;
 	const struct unplanned_fn *u;
 	struct err e;
@@ -88,23 +95,29 @@ static inline void plan_text__family(FILE *out, const struct module *m, const ch
 
 	r.no_return_probes = true;
 	plan__make(&by_rets, m, &r, &e);
+	r.with_callers = r.no_return_probes = false;
+	plan__make(&usual, m, &r, &e);
 	vec__each (&p.fns, f)
-		plan_text__function(out, f, &p, &by_rets);
+		plan_text__function(out, f, &by_rets);
 	vec__each (&p.left_out, u)
-		fprintf(out, "%s %s left-out\n", family, u->fn->name);
+		fprintf(out, "%s %s left-out\n", u->family->name, plan_text__name(u->fn, u->name));
+	vec__each (&usual.left_out, u) {
+		if (u->counted_below)
+			fprintf(out, "%s %s counted-below\n", u->family->name, plan_text__name(u->fn, u->name));
+	}
 	if (err && err != -ENOENT && err != -ENOTSUP)
-		fprintf(out, "%s error %d\n", family, err);
+		fprintf(out, "error %d\n", err);
 	plan__free(&p);
 	plan__free(&by_rets);
+	plan__free(&usual);
 }
 
-/* The plans of all families that a file has; empty: none; NULL: it cannot be read. To be freed. */
+/* The plan of a file; empty: it has no allocator; NULL: it cannot be read. To be freed. */
 static inline char *plan_text__of_file(const char *path)
 {
-	static const char *const families[] = {"libc", "jemalloc", "tcmalloc", "mimalloc", "c++"};
 	__cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct module m = {.path = (char *)path, .fd = fd, .root_fd = -1};
-	size_t size, i;
+	size_t size;
 	char *text = NULL;
 	FILE *out;
 
@@ -113,8 +126,7 @@ static inline char *plan_text__of_file(const char *path)
 	out = open_memstream(&text, &size);
 	if (!out)
 		return NULL;
-	for (i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-		plan_text__family(out, &m, families[i]);
+	plan_text__module(out, &m);
 	fclose(out);
 	return text;
 }

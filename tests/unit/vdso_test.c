@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "probe/plan.h"
+#include "plan_families.h"
 #include "select/mappings.h"
 #include "select/vdso.h"
 #include "symbolize/symbolizer.h"
@@ -113,9 +113,8 @@ static void no_allocator(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(
-		plan__make(&plan, find_vdso(&v.m)->module, &(struct plan_request){.family = family__libc()}, &e),
-		-ENOENT);
+	assert_int_equal(plan__make(&plan, find_vdso(&v.m)->module, &(struct plan_request){.families = libc_only}, &e),
+			 -ENOENT);
 	plan__free(&plan);
 	look_away(&v);
 }

@@ -42,13 +42,14 @@ static int no_allocator(const struct session *s, pid_t pid, struct err *e)
 	const struct attached_module *m = attacher__modules(s->attacher, &n);
 
 	for (i = 0; i < n; i++) {
-		if (m[i].pid == pid && m[i].reason)
+		if (m[i].pid == pid && m[i].reason && !m[i].not_missed)
 			return err__set(e, -ENOENT, "no allocator to trace in process %d: %s", pid, m[i].reason);
 	}
 	return err__set(
 		e, -ENOENT,
 		"no allocator found in process %d: no mapped file has a symbol malloc (static and stripped?); run a "
-		"build with symbols (addresses can be given in a later version: --allocator)",
+		"build with symbols or put its debug file where gdb finds it, or give the addresses: --allocator "
+		"'libc: alloc=FILE+0xADDRESS realloc=FILE+0xADDRESS free=FILE+0xADDRESS'",
 		pid);
 }
 
@@ -137,8 +138,8 @@ static int hook_command(struct session *s, struct image *img, struct err *e)
 }
 
 /*
- * Hook the command at its exec (a static program, or musl, whose loader is its libc), else step it through its loader
- * until the loader is done: then every library is known, and none of their constructors has run.
+ * Hook the command at its exec (a static program, or musl, whose loader is its libc), then step it through its loader
+ * until that is done: then every library is known, and none of their constructors has run.
  */
 static int attach_command(struct session *s, struct target *t, struct err *e)
 {
@@ -148,8 +149,8 @@ static int attach_command(struct session *s, struct target *t, struct err *e)
 	if (!img)
 		return err;
 	n = hook_command(s, img, e);
-	if (n)
-		return n < 0 ? n : 0;
+	if (n < 0)
+		return n;
 	while ((more = launch__step(&s->launch)) > 0) {
 		n = hook_command(s, img, e);
 		if (n < 0)

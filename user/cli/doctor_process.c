@@ -76,8 +76,8 @@ static int add_function(struct planning *p, const struct plan *plan, const struc
 
 	if (!out)
 		return -ENOMEM;
-	out->function = family_fn__shown(f->fn);
-	out->family = plan->family->name;
+	out->function = f->name;
+	out->family = f->family->name;
 	out->path = keep(p, plan->module->path);
 	out->build_id = keep(p, module__build_id_hex(plan->module, text, sizeof(text)));
 	out->offset = f->place.offset;
@@ -95,12 +95,17 @@ static int add_plan(struct planning *p, const struct plan *plan)
 {
 	const struct unplanned_fn *u;
 	const struct planned_fn *f;
+	char text[256];
 	int err = 0;
 
 	vec__each (&plan->fns, f)
 		err = err ? err : add_function(p, plan, f);
-	vec__each (&plan->left_out, u)
-		err = err ? err : leave_out(p, plan->module, family_fn__shown(u->fn), u->why.text);
+	vec__each (&plan->left_out, u) {
+		if (!u->counted_below && !err)
+			err = leave_out(p, plan->module, u->name, u->why.text);
+	}
+	if (!err && plan__word_counted_below(plan, text, sizeof(text)))
+		err = leave_out(p, plan->module, NULL, text);
 	return err;
 }
 
@@ -138,18 +143,20 @@ static bool is_first(const struct mappings *m, const struct mapping *at)
 
 static int plan_all(struct planning *p, pid_t pid)
 {
-	struct plan_request r = {.no_return_probes = p->costs->no_return_probes};
-	const struct family *const *f;
+	const struct plan_request r = {
+		.families = p->options->families,
+		.with_callers = p->options->with_callers,
+		.no_resets = !loader__can_reset(),
+		.no_return_probes = p->costs->no_return_probes,
+	};
 	const struct mapping *at;
 	int err = 0;
 
 	vec__each (&p->mappings.list, at) {
-		if (!at->module || !is_first(&p->mappings, at))
+		if (!at->module || !is_first(&p->mappings, at) ||
+		    (p->options->object && !module__is_called(at->module, p->options->object)))
 			continue;
-		for (f = p->options->families; *f && !err; f++) {
-			r.family = *f;
-			err = plan_module(p, pid, at->module, &r);
-		}
+		err = err ? err : plan_module(p, pid, at->module, &r);
 	}
 	return err;
 }

@@ -18,7 +18,7 @@ enum {
 static const struct argp_option table[] = {
 	{"attach-path", KEY_ATTACH_PATH, "PATH", OPTION_HIDDEN, "session, multi or perf", 0},
 	{"stacks", KEY_STACKS, "METHOD", OPTION_HIDDEN, "tables or fp", 0},
-	{"families", KEY_FAMILIES, "LIST", OPTION_HIDDEN, "of libc, c++, jemalloc, tcmalloc, mimalloc", 0},
+	{"families", KEY_FAMILIES, "LIST", OPTION_HIDDEN, "of libc, malloc, c++, jemalloc, tcmalloc, mimalloc", 0},
 	{"returns", KEY_RETURNS, "HOW", OPTION_HIDDEN, "probes or insns", 0},
 	{"debuggers-are-harmless", KEY_DEBUGGERS, NULL, OPTION_HIDDEN, "they set no breakpoints in code", 0},
 	{"audit", KEY_AUDIT, NULL, OPTION_HIDDEN, "sum up the block map for each report", 0},
@@ -37,18 +37,20 @@ static void set_stacks(struct options *o, const char *name)
 
 static void set_families(struct options *o, char *list)
 {
-	size_t n = 0;
+	unsigned int n = 0;
 	char *name;
 
 	memset(o->families, 0, sizeof(o->families));
 	while ((name = strsep(&list, ","))) {
-		if (n == ATTACHER_FAMILIES)
-			usage__error("--families: more than %d", ATTACHER_FAMILIES);
+		if (n == OPTIONS_FAMILIES)
+			usage__error("--families: more than %d", OPTIONS_FAMILIES);
 		o->families[n] = family__named(name);
 		if (!o->families[n++])
-			usage__error("--families '%s' is not known; libc, c++, jemalloc, tcmalloc and mimalloc are",
+			usage__error("--families '%s' is not known; libc, malloc, c++, jemalloc, tcmalloc and "
+				     "mimalloc are",
 				     name);
 	}
+	o->with_callers = true;
 }
 
 static void set_returns(struct options *o, const char *how)

@@ -237,6 +237,9 @@ static const struct argp doctor_argp = {doctor_table, parse_option, "", doctor_d
 
 static void set_defaults(struct options *o)
 {
+	static const struct family *const known[] = {&family_libc,     &family_malloc,	 &family_cxx,
+						     &family_jemalloc, &family_tcmalloc, &family_mimalloc};
+
 	memset(o, 0, sizeof(*o));
 	o->interval_ns = 5000000000ull;
 	o->max_size = UINT64_MAX;
@@ -244,7 +247,7 @@ static void set_defaults(struct options *o)
 	o->max_sites = 1 << 14;
 	o->path = ATTACH_NONE;
 	o->stacks = STACKS_ANY;
-	o->families[0] = family__libc();
+	memcpy(o->families, known, sizeof(known));
 }
 
 /* The command's name, if one is given; "trace" is the default. argv[0] begins argp's own messages. */

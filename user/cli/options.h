@@ -15,6 +15,8 @@ enum exit_status { EXIT_TRACED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_LEAK =
 
 enum output_format { FORMAT_TEXT, FORMAT_JSON };
 
+#define OPTIONS_FAMILIES 80 /* all that are known, and those of the user */
+
 struct options {
 	bool doctor;	     /* the command doctor, not trace */
 	struct targets pids; /* -p; not checked yet */
@@ -25,6 +27,7 @@ struct options {
 	uint64_t duration_ns; /* 0 no limit */
 	enum output_format format;
 	const char *output; /* -w; NULL stdout */
+	const char *object; /* -O; NULL: all files */
 	unsigned int top;   /* 0: the format's default */
 	uint64_t min_age_ns;
 	uint64_t min_size, max_size;
@@ -34,7 +37,8 @@ struct options {
 	uint64_t max_blocks, max_sites;
 	enum attach_path path; /* ATTACH_NONE: the best that works */
 	enum stack_method stacks;
-	const struct family *families[ATTACHER_FAMILIES + 1]; /* that are looked for; ends with NULL */
+	const struct family *families[OPTIONS_FAMILIES + 1]; /* that are looked for; ends with NULL */
+	bool with_callers;				     /* see struct plan_request */
 	bool no_return_probes;
 	bool debuggers_are_harmless; /* they set no breakpoints in code */
 	bool audit;		     /* sum up the block map for each report */

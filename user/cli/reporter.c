@@ -19,7 +19,7 @@ static int list_module(struct session *s, const struct attached_module *m, struc
 		n = vec__add(&s->not_hooked);
 		if (!n)
 			return -ENOMEM;
-		n->path = m->module->path;
+		n->path = m->path;
 		n->reason = m->reason;
 		p->n_not_hooked++;
 		return 0;

@@ -36,8 +36,12 @@ static void announce(const struct session *s)
 	for (i = 0; i < n; i++) {
 		struct image *img = images__running((struct images *)&s->images, m[i].pid);
 
-		if (m[i].reason)
+		if (m[i].reason && !m[i].module)
+			log__warn("process %d: %s: %s", m[i].pid, m[i].path, m[i].reason);
+		else if (m[i].reason && !m[i].not_missed)
 			log__warn("process %d: %s", m[i].pid, m[i].reason);
+		else if (m[i].reason)
+			log__info("process %d: %s: %s", m[i].pid, m[i].path, m[i].reason);
 		else if (img)
 			log__note("tracing %s (pid %d): %u functions of %s, by %s; Ctrl-C ends with a report",
 				  img->comm, img->pid, m[i].n_functions, module__name(m[i].module),

@@ -119,11 +119,12 @@ static int new_attacher(struct session *s, struct err *e)
 	struct attacher_options ao = {
 		.path = s->path,
 		.stacks = s->stacks,
+		.families = s->options->families,
+		.with_callers = s->options->with_callers,
 		.no_return_probes = returns_kill(s),
 		.debuggers_are_harmless = s->options->debuggers_are_harmless,
 	};
 
-	memcpy(ao.families, s->options->families, sizeof(ao.families));
 	s->attacher = attacher__new(s->bpf, &ao);
 	return s->attacher ? 0 : err__set(e, -ENOMEM, "out of memory");
 }

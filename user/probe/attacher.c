@@ -28,7 +28,7 @@ struct attacher {
 	struct attacher_options options;
 	struct plan_table *plans;
 	VEC(struct attachment) attachments;
-	VEC(struct attached_module) modules;
+	struct attached attached;
 	int shadow_stacks; /* of return_trial__run(); 1: not tried yet */
 };
 
@@ -69,7 +69,7 @@ void attacher__free(struct attacher *a)
 	vec__each (&a->attachments, at)
 		uprobe_links__close(&at->links);
 	vec__free(&a->attachments);
-	vec__free(&a->modules);
+	attached__free(&a->attached);
 	plan_table__free(a->plans);
 	free(a);
 }
@@ -98,8 +98,10 @@ static int add_rets(struct uprobe_places *p, const struct planned_fn *f, uint64_
 	return err;
 }
 
-/* Entries, and ret instructions; or the functions with return probes. */
-static int collect_places(struct uprobe_places *p, const struct planned *planned, bool at_return)
+/* Of a module: entries and ret instructions, the functions with return probes, those that reset a pool. */
+enum what { ENTRIES, RETURNS, RESETS };
+
+static int collect_places(struct uprobe_places *p, const struct planned *planned, enum what what)
 {
 	const struct planned_fn *f;
 	int err = 0;
@@ -107,22 +109,24 @@ static int collect_places(struct uprobe_places *p, const struct planned *planned
 	vec__each (&planned->plan.fns, f) {
 		uint64_t cookie = planned->first_fn + (uint64_t)(f - planned->plan.fns.at);
 
-		if (!err && (!at_return || f->returns == PLAN_RETURN_PROBE))
+		if (family_fn__ends_pool(f->fn) != (what == RESETS))
+			continue;
+		if (!err && (what != RETURNS || f->returns == PLAN_RETURN_PROBE))
 			err = uprobe_places__add(p, f->offset, cookie);
-		if (!err && !at_return)
+		if (!err && what == ENTRIES)
 			err = add_rets(p, f, cookie);
 	}
 	return err;
 }
 
-static int link_program(struct attacher *a, struct attachment *at, const struct bpf_program *prog, bool at_return)
+static int link_program(struct attacher *a, struct attachment *at, const struct bpf_program *prog, enum what what)
 {
 	struct uprobe_places p = {};
-	int err = collect_places(&p, at->planned, at_return);
+	int err = collect_places(&p, at->planned, what);
 	struct uprobe u = {
 		.prog_fd = bpf_program__fd(prog),
 		.path = a->options.path,
-		.at_return = at_return,
+		.at_return = what == RETURNS,
 		.file_fd = at->planned->module->fd,
 		.offsets = p.offsets.at,
 		.cookies = p.cookies.at,
@@ -130,21 +134,25 @@ static int link_program(struct attacher *a, struct attachment *at, const struct 
 		.pid = at->pid,
 	};
 
-	if (!err)
+	if (!err && u.n)
 		err = uprobe__attach(&u, &at->links);
 	uprobe_places__free(&p);
 	return err;
 }
 
-/* The return probe comes first: a return without its entry is ignored, an entry without its return is a lost block. */
+/*
+ * What releases all of a pool comes first: a block whose release was missed would look like a leak. Then the return
+ * probe: a return without its entry is ignored, an entry without its return is a lost block.
+ */
 static int link_all(struct attacher *a, struct attachment *at)
 {
-	int err;
+	int err = link_program(a, at, a->bpf->progs.on_reset, RESETS);
 
-	if (a->options.path == ATTACH_SESSION)
-		return link_program(a, at, loader__session_program(a->bpf, a->options.stacks), false);
-	err = link_program(a, at, a->bpf->progs.on_leave, true);
-	return err ? err : link_program(a, at, loader__enter_program(a->bpf, a->options.stacks), false);
+	if (!err && a->options.path == ATTACH_SESSION)
+		return link_program(a, at, loader__session_program(a->bpf, a->options.stacks), ENTRIES);
+	if (!err)
+		err = link_program(a, at, a->bpf->progs.on_leave, RETURNS);
+	return err ? err : link_program(a, at, loader__enter_program(a->bpf, a->options.stacks), ENTRIES);
 }
 
 static bool is_attached(const struct attacher *a, pid_t pid, const struct planned *p)
@@ -185,41 +193,6 @@ static int attach_module(struct attacher *a, pid_t pid, const struct mappings *m
 			strerror(-err));
 }
 
-static int add_record(struct attacher *a, pid_t pid, const struct planned *p, const char *reason)
-{
-	struct attached_module *m = vec__add(&a->modules);
-
-	if (!m)
-		return -ENOMEM;
-	m->module = p->module;
-	m->pid = pid;
-	m->reason = reason;
-	if (reason)
-		return 0;
-	m->family = p->plan.family->name;
-	m->functions = p->names;
-	m->n_functions = (unsigned int)p->plan.fns.n;
-	return 0;
-}
-
-/* Remember for the report what became of a module in a process. */
-static int record(struct attacher *a, pid_t pid, const struct planned *p)
-{
-	const struct attached_module *m;
-	size_t i;
-	int err;
-
-	vec__each (&a->modules, m) {
-		if (m->pid == pid && m->module == p->module &&
-		    (p->err ? m->reason == p->why.text : m->functions == p->names))
-			return 0;
-	}
-	err = add_record(a, pid, p, p->err ? p->why.text : NULL);
-	for (i = 0; !err && !p->err && i < p->plan.left_out.n; i++)
-		err = add_record(a, pid, p, p->left_out[i]);
-	return err;
-}
-
 /* A process with a shadow stack, on a kernel that does not write it. */
 static bool returns_kill(struct attacher *a, pid_t pid)
 {
@@ -240,38 +213,82 @@ static bool returns_kill(struct attacher *a, pid_t pid)
 }
 
 /* 1: the module is hooked, 0: there is nothing to hook, or it cannot be. */
-static int attach_family(struct attacher *a, pid_t pid, const struct mappings *m, const struct module *module,
-			 const struct plan_request *r, struct err *e)
+static int attach_planned(struct attacher *a, pid_t pid, const struct mappings *m, const struct planned *p,
+			  struct err *e)
 {
-	const struct planned *p = plan_table__get(a->plans, module, r);
 	int err;
 
-	if (!p)
-		return err__set(e, -ENOMEM, "out of memory");
 	if (p->err == -ENOENT)
 		return 0;
-	err = p->err ? 0 : attach_module(a, pid, m, p, e);
+	err = p->err || !p->plan.fns.n ? 0 : attach_module(a, pid, m, p, e);
 	if (err)
 		return err;
-	return record(a, pid, p) ? err__set(e, -ENOMEM, "out of memory") : !p->err;
+	if (attached__add(&a->attached, pid, p))
+		return err__set(e, -ENOMEM, "out of memory");
+	return !p->err && p->plan.fns.n;
+}
+
+struct plans {
+	VEC(const struct planned *) list;
+};
+
+static bool has_plan(const struct plans *plans, const struct planned *p)
+{
+	const struct planned **known;
+
+	vec__each (&plans->list, known) {
+		if (*known == p)
+			return true;
+	}
+	return false;
+}
+
+/* The plans of all modules, each once: a file may be mapped in several pieces. */
+static int collect_plans(struct attacher *a, pid_t pid, const struct mappings *m, struct plans *plans)
+{
+	const struct plan_request r = {
+		.families = a->options.families,
+		.with_callers = a->options.with_callers,
+		.no_resets = !loader__can_reset(),
+		.no_return_probes = returns_kill(a, pid),
+	};
+	const struct planned *p, **slot;
+	const struct mapping *at;
+
+	vec__each (&m->list, at) {
+		if (!at->module || (a->options.object && !module__is_called(at->module, a->options.object)))
+			continue;
+		p = plan_table__get(a->plans, at->module, &r);
+		if (!p)
+			return -ENOMEM;
+		if (has_plan(plans, p))
+			continue;
+		slot = vec__add(&plans->list);
+		if (!slot)
+			return -ENOMEM;
+		*slot = p;
+	}
+	return 0;
 }
 
 int attacher__attach(struct attacher *a, pid_t pid, const struct mappings *m, struct err *e)
 {
-	struct plan_request r = {.no_return_probes = returns_kill(a, pid)};
-	const struct mapping *at;
-	int hooked = 0, ret, i;
+	struct plans plans = {};
+	const struct planned **p;
+	int hooked = 0, ret = collect_plans(a, pid, m, &plans);
 
-	vec__each (&m->list, at) {
-		for (i = 0; at->module && i < ATTACHER_FAMILIES && a->options.families[i]; i++) {
-			r.family = a->options.families[i];
-			ret = attach_family(a, pid, m, at->module, &r, e);
-			if (ret < 0)
-				return ret;
-			hooked += ret;
-		}
+	if (!ret)
+		ret = attached__find_missing(&a->attached, pid, a->options.families, plans.list.at, plans.list.n);
+	if (ret)
+		ret = err__set(e, ret, "out of memory");
+	vec__each (&plans.list, p) {
+		if (ret < 0)
+			break;
+		ret = attach_planned(a, pid, m, *p, e);
+		hooked += ret > 0;
 	}
-	return hooked;
+	vec__free(&plans.list);
+	return ret < 0 ? ret : hooked;
 }
 
 void attacher__detach(struct attacher *a, pid_t pid)
@@ -288,8 +305,8 @@ void attacher__detach(struct attacher *a, pid_t pid)
 
 const struct attached_module *attacher__modules(const struct attacher *a, unsigned int *n)
 {
-	*n = (unsigned int)a->modules.n;
-	return a->modules.at;
+	*n = (unsigned int)a->attached.modules.n;
+	return a->attached.modules.at;
 }
 
 const char *attacher__function(const struct attacher *a, unsigned int fn)

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "probe/attach_path.h"
+#include "probe/attached.h"
 #include "probe/family.h"
 #include "probe/loader.h"
 #include "select/mappings.h"
@@ -18,12 +19,13 @@
 struct leaktrace_bpf;
 struct attacher;
 
-#define ATTACHER_FAMILIES 8
-
 struct attacher_options {
 	enum attach_path path;
 	enum stack_method stacks;
-	const struct family *families[ATTACHER_FAMILIES]; /* those that are looked for; then NULL */
+	/* Those that are looked for; ends with NULL. The caller's, and must outlive the attacher. */
+	const struct family *const *families;
+	const char *object; /* the only file that is looked at, its path or the last component of that; NULL: all */
+	bool with_callers;  /* see struct plan_request */
 	/* Return probes are dangerous on this kernel (return_trial.h), or are not to be used. */
 	bool no_return_probes;
 	bool debuggers_are_harmless; /* they set no breakpoints in code */
@@ -46,16 +48,6 @@ int attacher__attach(struct attacher *a, pid_t pid, const struct mappings *m, st
 
 /* The process is gone: its links are closed. */
 void attacher__detach(struct attacher *a, pid_t pid);
-
-/* A module that was hooked, or was not and why, in some process; or a function of it that was not. */
-struct attached_module {
-	const struct module *module;
-	pid_t pid;
-	const char *family;	      /* when hooked */
-	const char *const *functions; /* their names, when hooked */
-	unsigned int n_functions;
-	const char *reason; /* why not, when not hooked; NULL otherwise */
-};
 
 /* Everything so far, also of processes that are gone. Valid until the next attach. */
 const struct attached_module *attacher__modules(const struct attacher *a, unsigned int *n);

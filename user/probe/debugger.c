@@ -70,7 +70,7 @@ int debugger__check(pid_t pid, const struct mappings *m, const struct plan *p, s
 		return err__set(e, -EBUSY,
 				"process %d is debugged by process %d and has a breakpoint at %s of %s, where a probe "
 				"would be; delete it, or leave the debugger, and try again",
-				pid, by, family_fn__shown(f->fn), module__name(p->module));
+				pid, by, f->name, module__name(p->module));
 	}
 	return 0;
 }

@@ -99,8 +99,11 @@ static int lead_to(struct search *s, uint64_t vaddr)
 /* Where an instruction leads, besides to the next. 1: not to that. */
 static int take_insn(struct search *s, const struct insn *i, uint64_t vaddr)
 {
+	uint64_t target;
 	int err;
 
+	if (s->from->ends_at && s->from->ends_at(s->from->ctx, i))
+		return 1;
 	switch (i->flow) {
 	case INSN_NEXT:
 	case INSN_CALL:
@@ -115,6 +118,13 @@ static int take_insn(struct search *s, const struct insn *i, uint64_t vaddr)
 		return err ? err : 1;
 	case INSN_END:
 		return 1;
+	case INSN_JUMP_POINTER:
+		target = i->pointer && s->from->pointer ? s->from->pointer(s->from->ctx, i->pointer) : 0;
+		if (target) {
+			err = lead_to(s, target);
+			return err ? err : 1;
+		}
+		/* fall through */
 	default:
 		return err__set(s->e, -ENOTSUP, "it ends in a jump by a pointer, at 0x%" PRIx64, vaddr);
 	}
@@ -156,8 +166,6 @@ int exits__find(struct exits *x, const struct code *code, const struct exits_sou
 		err = follow(&s, code->vaddr);
 	while (!err && s.todo.n)
 		err = follow(&s, s.todo.at[--s.todo.n]);
-	if (!err && !x->rets.list.n && !x->jumps.list.n)
-		err = err__set(e, -ENOTSUP, "it never returns");
 	vec__each (&s.parts, p)
 		free(p->seen);
 	vec__free(&s.parts);

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
+#include <fnmatch.h>
 #include <string.h>
 
 #include "probe/family.h"
-#include "probe/family_tables.h"
-
-const struct family *family__libc(void)
-{
-	return &family_libc;
-}
 
 const struct family *family__named(const char *name)
 {
-	static const struct family *const all[] = {&family_libc, &family_jemalloc, &family_tcmalloc, &family_mimalloc,
-						   &family_cxx};
+	static const struct family *const all[] = {&family_libc,     &family_malloc,   &family_jemalloc,
+						   &family_tcmalloc, &family_mimalloc, &family_cxx};
 	size_t i;
 
 	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -22,28 +17,44 @@ const struct family *family__named(const char *name)
 	return NULL;
 }
 
-static const struct family_fn *find(const struct family *f, const char *name)
+static bool has_name(const struct family *f, const struct family_fn *fn, const char *name)
+{
+	if (fn->module)
+		return false;
+	return f->given ? !fnmatch(fn->name, name, 0) : !strcmp(fn->name, name);
+}
+
+const struct family_fn *family__find(const struct family *f, const char *name)
 {
 	unsigned int i;
 
 	for (i = 0; i < f->n; i++) {
-		if (!strcmp(f->fns[i].name, name))
+		if (has_name(f, &f->fns[i], name))
 			return &f->fns[i];
 	}
 	return NULL;
 }
 
-const struct family_fn *family__find(const struct family *f, const char *name)
-{
-	size_t prefix = f->prefix ? strlen(f->prefix) : 0;
-	const struct family_fn *fn = find(f, name);
-
-	if (!fn && prefix && !strncmp(name, f->prefix, prefix))
-		fn = find(f, name + prefix);
-	return fn;
-}
-
 const char *family_fn__shown(const struct family_fn *fn)
 {
 	return fn->shown ? fn->shown : fn->name;
+}
+
+bool family_fn__ends_pool(const struct family_fn *fn)
+{
+	return fn->op == LT_OP_RESET || fn->op == LT_OP_DISSOLVE;
+}
+
+/* What allocates from a pool says from which, unless the family has one only. */
+bool family__has_pools(const struct family *f, const struct family_fn *fn)
+{
+	unsigned int i;
+
+	if (fn->pool_arg != LT_NO_ARG)
+		return true;
+	for (i = 0; i < f->n; i++) {
+		if (family_fn__ends_pool(&f->fns[i]))
+			return f->fns[i].pool_arg == LT_NO_ARG;
+	}
+	return false;
 }

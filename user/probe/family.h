@@ -26,21 +26,40 @@ struct family_fn {
 
 struct family {
 	const char *name;
-	/* Of functions at one address the first named here gives the name; those that release come first. */
+	/* Of functions at one address the first named here gives the name. */
 	const struct family_fn *fns;
 	unsigned int n;
-	const char *prefix;	    /* that all names may have, too; NULL: none */
 	const char *const *evident; /* a module that defines one of these has the family; ends with NULL */
+	/* All of the names may begin with something of the builder's choice, as in je_malloc. */
+	bool has_prefix;
+	/* A library with a name that begins so is this allocator and nothing else; NULL: there is none. */
+	const char *soname;
+	/* What the names of its inner functions begin with, whose calls into it are its own; NULL: not needed. */
+	const char *const *own;
+	bool realloc_zero_frees; /* realloc(p, 0) frees p and returns NULL */
+	bool given;		 /* described by the user: its names may be globs */
+	bool some_suffice;	 /* and not all of them need be there */
 };
 
-/* glibc and musl. */
-const struct family *family__libc(void);
+/*
+ * The functions of malloc(3), and C++'s new and delete. Every allocator may have them, under these very names; of
+ * family_malloc are those of a module that nothing else is known of.
+ */
+extern const struct family family_libc, family_malloc, family_cxx;
 
-/* "libc", "jemalloc", "tcmalloc", "mimalloc", "c++"; NULL for another name. */
+extern const struct family family_jemalloc, family_tcmalloc, family_mimalloc;
+
+/* "libc", "malloc", "jemalloc", "tcmalloc", "mimalloc", "c++"; NULL for another name. */
 const struct family *family__named(const char *name);
 
 /* The family's function of that name, or NULL. */
 const struct family_fn *family__find(const struct family *f, const char *name);
+
+/* Does it release all blocks of a pool at once, or do away with a pool? */
+bool family_fn__ends_pool(const struct family_fn *fn);
+
+/* Is what it hands out from a pool of this family's that another of its functions resets? */
+bool family__has_pools(const struct family *f, const struct family_fn *fn);
 
 /* What people call a function. */
 const char *family_fn__shown(const struct family_fn *fn);

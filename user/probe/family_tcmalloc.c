@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "probe/family_tables.h"
 
-/* gperftools/tcmalloc.h; malloc and its kin, new and delete are aliases of these. */
-static const struct family_fn tcmalloc_fns[] = {
-	C_RELEASES,
+/*
+ * gperftools/tcmalloc.h; malloc and its kin, new and delete are aliases of these. Google's own has the standard names
+ * only, and TCMallocInternalMalloc and the like for the same functions.
+ */
+static const struct family_fn fns[] = {
 	FREE("tc_free", 0),
 	FREE("tc_free_sized", 0),
 	FREE("tc_cfree", 0),
@@ -19,10 +21,7 @@ static const struct family_fn tcmalloc_fns[] = {
 	FREE("tc_deletearray_aligned", 0),
 	FREE("tc_deletearray_sized_aligned", 0),
 	FREE("tc_deletearray_aligned_nothrow", 0),
-	CXX_RELEASES,
-	C_REALLOCATES,
 	REALLOC("tc_realloc", 0, 1),
-	C_ALLOCATES,
 	ALLOC("tc_malloc", 0),
 	ALLOC("tc_malloc_skip_new_handler", 0),
 	ALLOC_N("tc_calloc", 0, 1),
@@ -38,14 +37,15 @@ static const struct family_fn tcmalloc_fns[] = {
 	ALLOC("tc_newarray_nothrow", 0),
 	ALLOC("tc_newarray_aligned", 0, THROWS),
 	ALLOC("tc_newarray_aligned_nothrow", 0),
-	CXX_ALLOCATES,
 };
 
-static const char *const tcmalloc_evident[] = {"tc_malloc", NULL};
+static const char *const evident[] = {"tc_malloc", "TCMallocInternalMalloc", NULL};
 
 const struct family family_tcmalloc = {
 	.name = "tcmalloc",
-	.fns = tcmalloc_fns,
-	.n = FAMILY_COUNT(tcmalloc_fns),
-	.evident = tcmalloc_evident,
+	.fns = fns,
+	.n = FAMILY_COUNT(fns),
+	.evident = evident,
+	.soname = "libtcmalloc",
+	.realloc_zero_frees = true,
 };

@@ -197,6 +197,25 @@ static void copy(struct insn *i, const struct decoded *d)
 		i->copy_of = INSN_NO_REG;
 }
 
+/* Where a jump or call leads: the place, or the address of a word that holds it. */
+static void set_target(struct insn *i, const struct decoded *d, uint64_t vaddr)
+{
+	const ZydisDecodedOperand *op = &d->ops[0];
+	uint64_t at;
+
+	if (i->flow != INSN_BRANCH && i->flow != INSN_JUMP && i->flow != INSN_JUMP_POINTER && i->flow != INSN_CALL)
+		return;
+	if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
+	    (op->mem.base != ZYDIS_REGISTER_RIP || op->mem.index != ZYDIS_REGISTER_NONE))
+		return;
+	if (!ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&d->in, op, vaddr, &at)))
+		return;
+	if (op->type == ZYDIS_OPERAND_TYPE_IMMEDIATE)
+		i->target = at;
+	else if (op->type == ZYDIS_OPERAND_TYPE_MEMORY)
+		i->pointer = at;
+}
+
 bool insn__decode(struct insn *i, const unsigned char *bytes, size_t n, uint64_t vaddr)
 {
 	struct decoded d;
@@ -217,10 +236,7 @@ bool insn__decode(struct insn *i, const unsigned char *bytes, size_t n, uint64_t
 		   d.ops[1].type == ZYDIS_OPERAND_TYPE_MEMORY;
 	copy(i, &d);
 	stack_move(i, &d);
-	if ((i->flow == INSN_BRANCH || i->flow == INSN_JUMP || i->flow == INSN_CALL) &&
-	    (d.ops[0].type != ZYDIS_OPERAND_TYPE_IMMEDIATE ||
-	     !ZYAN_SUCCESS(ZydisCalcAbsoluteAddress(&d.in, &d.ops[0], vaddr, &i->target))))
-		i->target = 0;
+	set_target(i, &d, vaddr);
 	return true;
 }
 

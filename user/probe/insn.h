@@ -43,6 +43,7 @@ struct insn {
 	uint8_t length;
 	enum insn_flow flow;
 	uint64_t target;  /* of BRANCH, JUMP, and of a direct CALL; else 0 */
+	uint64_t pointer; /* of JUMP_POINTER, and of a CALL by a word at a fixed address: where that is; else 0 */
 	bool is_nop;	  /* of any length: padding */
 	bool emulated;	  /* arch/x86/kernel/uprobes.c: branch_setup_xol_ops(), push_setup_xol_ops() */
 	uint32_t writes;  /* registers, one bit each */

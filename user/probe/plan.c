@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,6 +37,28 @@ struct candidate *making__candidate(struct making *mk, uint64_t vaddr)
 	return NULL;
 }
 
+static enum plan_return how_returns(const struct candidate *c, const struct plan_request *r)
+{
+	if (c->fn.fn->op == LT_OP_FREE || family_fn__ends_pool(c->fn.fn))
+		return PLAN_RETURN_NONE;
+	return c->throws || r->no_return_probes ? PLAN_RETURN_INSNS : PLAN_RETURN_PROBE;
+}
+
+/* A name that no table has becomes the plan's. */
+static const char *take_name(struct plan *p, struct found_fn *f)
+{
+	char **name;
+
+	if (!f->name || f->fn->shown)
+		return family_fn__shown(f->fn);
+	name = vec__add(&p->names);
+	if (!name)
+		return NULL;
+	*name = f->name;
+	f->name = NULL;
+	return *name;
+}
+
 static int add_candidates(struct making *mk, const struct plan_request *r)
 {
 	struct found_fn *f;
@@ -45,42 +68,21 @@ static int add_candidates(struct making *mk, const struct plan_request *r)
 
 		if (!c)
 			return -ENOMEM;
+		c->fn.family = f->family;
 		c->fn.fn = f->fn;
+		c->fn.name = take_name(mk->plan, f);
 		c->fn.vaddr = f->vaddr;
 		c->fn.size = f->size;
-		c->fn.returns = f->fn->op == LT_OP_FREE		       ? PLAN_RETURN_NONE
-				: f->fn->throws || r->no_return_probes ? PLAN_RETURN_INSNS
-								       : PLAN_RETURN_PROBE;
+		c->throws = f->throws;
+		c->fn.returns = how_returns(c, r);
 		c->code = making__read_code(mk, f->vaddr, f->size, &c->bytes);
-	}
-	return 0;
-}
-
-static int compare_ranges(const void *a, const void *b)
-{
-	const struct lt_range *x = a, *y = b;
-
-	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-static int fill_internal(struct making *mk)
-{
-	struct lt_module *out = &mk->plan->internal;
-	struct lt_range *r;
-
-	if (mk->survey.code.n)
-		qsort(mk->survey.code.at, mk->survey.code.n, sizeof(*mk->survey.code.at), compare_ranges);
-	vec__each (&mk->survey.code, r) {
-		struct lt_range *last = out->n ? &out->ranges[out->n - 1] : NULL;
-
-		if (last && r->start <= last->end) {
-			if (r->end > last->end)
-				last->end = r->end;
-			continue;
-		}
-		if (out->n == LT_MAX_RANGES)
-			return -E2BIG;
-		out->ranges[out->n++] = *r;
+		if (r->no_resets && family_fn__ends_pool(f->fn))
+			c->err = err__set(
+				&c->why_not, -ENOTSUP,
+				"this kernel cannot go through a list in a probe (bpf_loop, Linux 5.17): what it "
+				"releases looks like a leak");
+		if (!c->fn.name)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -110,7 +112,7 @@ static int fill_plan(struct making *mk)
 {
 	struct unplanned_fn *out;
 	struct candidate *c;
-	int err = fill_internal(mk);
+	int err = making__fill_internal(mk);
 
 	vec__each (&mk->fns, c) {
 		if (err)
@@ -122,7 +124,10 @@ static int fill_plan(struct making *mk)
 		out = vec__add(&mk->plan->left_out);
 		if (!out)
 			return -ENOMEM;
+		out->family = c->fn.family;
 		out->fn = c->fn.fn;
+		out->name = c->fn.name;
+		out->counted_below = c->counted_below;
 		out->why = c->why_not;
 	}
 	return err;
@@ -132,10 +137,16 @@ static int make(struct making *mk, const struct plan_request *r)
 {
 	int err = add_candidates(mk, r);
 
+	if (!err && !r->with_callers)
+		making__leave_out_callers(mk);
 	if (!err)
 		err = making__find_exits(mk);
 	if (!err)
+		making__check_callers(mk);
+	if (!err)
 		err = making__choose_places(mk);
+	if (!err)
+		making__check_rets(mk);
 	return err ? err : fill_plan(mk);
 }
 
@@ -156,14 +167,17 @@ static void end_making(struct making *mk)
 	elf_image__close(mk->img);
 }
 
+/* All functions were left out. Is that so because others are counted in their place? */
 static int none_left(const struct plan *p, struct err *e)
 {
-	const struct unplanned_fn *first = p->left_out.at;
+	const struct unplanned_fn *u;
 
-	if (!first)
-		return -ENOENT;
-	return err__set(e, -ENOTSUP, "none of the allocator functions of %s can be hooked: %s: %s", p->module->path,
-			family_fn__shown(first->fn), first->why.text);
+	vec__each (&p->left_out, u) {
+		if (!u->counted_below)
+			return err__set(e, -ENOTSUP, "none of the allocator functions of %s can be hooked: %s: %s",
+					p->module->path, u->name, u->why.text);
+	}
+	return p->left_out.n ? 0 : -ENOENT;
 }
 
 int plan__make(struct plan *p, const struct module *m, const struct plan_request *r, struct err *e)
@@ -173,17 +187,16 @@ int plan__make(struct plan *p, const struct module *m, const struct plan_request
 
 	memset(p, 0, sizeof(*p));
 	p->module = m;
-	p->family = r->family;
 	/* The kernel has no allocator in it, and a probe could not be set there: it is no file that is mapped. */
 	if (m->vdso)
 		return -ENOENT;
 	mk.img = elf_image__open(m, &err);
 	if (!mk.img)
 		return err == -ENOEXEC ? -ENOENT : err__set(e, err, "cannot read %s: %s", m->path, strerror(-err));
-	err = survey__make(&mk.survey, mk.img, m, r->family, e);
+	err = survey__make(&mk.survey, mk.img, m, r->families, e);
 	if (!err) {
 		p->is_glibc_so = mk.survey.is_glibc_so;
-		p->realloc_zero_frees = mk.survey.realloc_zero_frees;
+		p->glibc_realloc = mk.survey.glibc_realloc;
 		err = make(&mk, r);
 		if (err)
 			err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
@@ -197,11 +210,48 @@ int plan__make(struct plan *p, const struct module *m, const struct plan_request
 void plan__free(struct plan *p)
 {
 	struct planned_fn *f;
+	char **name;
 
 	vec__each (&p->fns, f)
 		vec__free(&f->rets.list);
+	vec__each (&p->names, name)
+		free(*name);
 	vec__free(&p->fns);
 	vec__free(&p->left_out);
+	vec__free(&p->names);
+}
+
+bool plan__realloc_zero_frees(const struct plan *p, const struct planned_fn *f)
+{
+	return f->family == &family_libc ? p->glibc_realloc : f->family->realloc_zero_frees;
+}
+
+/* Each once: C++ has many forms of the same. */
+static bool was_named(const struct plan *p, const struct unplanned_fn *u)
+{
+	const struct unplanned_fn *before;
+
+	for (before = p->left_out.at; before < u; before++) {
+		if (before->counted_below && !strcmp(before->name, u->name))
+			return true;
+	}
+	return false;
+}
+
+bool plan__word_counted_below(const struct plan *p, char *buf, size_t size)
+{
+	const struct unplanned_fn *u;
+	size_t n = 0, used = 0;
+
+	buf[0] = '\0';
+	vec__each (&p->left_out, u) {
+		n += u->counted_below;
+		if (u->counted_below && !was_named(p, u) && used < size)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "", u->name);
+	}
+	if (n && used < size)
+		snprintf(buf + used, size - used, " (%zu functions): they only call what is hooked", n);
+	return n;
 }
 
 uint8_t plan__register(const struct planned_fn *f, uint8_t arg)

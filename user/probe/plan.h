@@ -20,7 +20,9 @@ enum plan_return {
 };
 
 struct planned_fn {
+	const struct family *family;
 	const struct family_fn *fn;
+	const char *name;     /* what people call it */
 	uint64_t vaddr, size; /* of the function, as the module numbers addresses */
 	struct place place;
 	uint64_t offset; /* of the probed instruction in the file */
@@ -30,32 +32,46 @@ struct planned_fn {
 
 /* A function that is there and is not probed. */
 struct unplanned_fn {
+	const struct family *family;
 	const struct family_fn *fn;
+	const char *name;
+	bool counted_below; /* it calls one that is probed, always: nothing is missed */
 	struct err why;
 };
 
 struct plan {
 	const struct module *module;
-	const struct family *family;
 	bool is_glibc_so;	    /* glibc's shared library */
-	bool realloc_zero_frees;    /* realloc(p, 0) frees p: glibc, shared or static */
+	bool glibc_realloc;	    /* its libc's realloc(p, 0) frees p: glibc, shared or static */
 	VEC(struct planned_fn) fns; /* those that release first: they are attached first */
 	VEC(struct unplanned_fn) left_out;
-	struct lt_module internal; /* return addresses of calls that the allocator makes itself */
+	struct lt_module internal; /* return addresses of calls that the allocators make themselves */
+	VEC(char *) names;	   /* those of functions that no table has */
 };
 
 struct plan_request {
-	const struct family *family;
+	/* Those that are looked for; ends with NULL. */
+	const struct family *const *families;
+	/* C++'s new and delete, too, where they do nothing but call a function that is probed. */
+	bool with_callers;
+	bool no_resets; /* the kernel cannot have probes on functions that reset a pool */
 	/* Return probes could kill the target: see all returns at ret instructions. */
 	bool no_return_probes;
 };
 
 /*
- * Plan the probes of a module. 0; -ENOENT: it has no allocator of this family; otherwise it has one that cannot be
- * hooked, and the sentence says why. Free with plan__free() in every case.
+ * Plan the probes of a module. 0, also when all its functions only call others that are probed, perhaps elsewhere;
+ * -ENOENT: it has none of these allocators; otherwise it has one that cannot be hooked, and the sentence says why. Free
+ * with plan__free() in every case.
  */
 int plan__make(struct plan *p, const struct module *m, const struct plan_request *r, struct err *e);
 void plan__free(struct plan *p);
+
+/* A sentence about all functions that are counted where they call to, into buf[size]. False: there are none. */
+bool plan__word_counted_below(const struct plan *p, char *buf, size_t size);
+
+/* Does a call of it with size 0 that returns NULL release the block? */
+bool plan__realloc_zero_frees(const struct plan *p, const struct planned_fn *f);
 
 /* The register that has an argument at the probed instruction; LT_NO_REG for LT_NO_ARG. */
 uint8_t plan__register(const struct planned_fn *f, uint8_t arg);

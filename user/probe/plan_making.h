@@ -9,8 +9,11 @@
 struct candidate {
 	struct planned_fn fn;
 	struct code code;
-	unsigned char *bytes; /* of code */
-	bool entered;	      /* other code jumps behind its entry, not beyond the place */
+	unsigned char *bytes;	 /* of code */
+	bool throws;		 /* an exception may leave it */
+	bool counted_below;	 /* left out because it calls one that is probed, always */
+	struct candidate *below; /* that, if it is in this module */
+	bool entered;		 /* other code jumps behind its entry, not beyond the place */
 	struct exits exits;
 	struct err why_not; /* code: not zero when it is left out */
 	int err;
@@ -33,8 +36,21 @@ struct candidate *making__candidate(struct making *mk, uint64_t vaddr);
 /* Code of the module; *bytes are the caller's to free. n is 0 when it cannot be had, or too much was. */
 struct code making__read_code(struct making *mk, uint64_t vaddr, uint64_t size, unsigned char **bytes);
 
+/* Another piece of code of the module, as the unwind information parts it. n is 0 when it cannot be had. */
+struct code making__fragment(void *making, uint64_t vaddr);
+
+/* Leave out what only calls a function that is probed; and once these are known, see whether they are. */
+void making__leave_out_callers(struct making *mk);
+void making__check_callers(struct making *mk);
+
 /* Find the ret instructions of those whose returns are seen there; those with other ways out are left out. */
 int making__find_exits(struct making *mk);
 
+/* Leave out those one of whose ret instructions is the place of a function, which can have one probe only. */
+void making__check_rets(struct making *mk);
+
 /* Choose the instruction of each, and find the calls that a libc makes to its own functions. */
 int making__choose_places(struct making *mk);
+
+/* Tell the plan which code is the allocators' own. */
+int making__fill_internal(struct making *mk);

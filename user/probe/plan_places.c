@@ -17,7 +17,8 @@ static uint32_t arg_mask(uint8_t arg)
 static struct place_needs needs_of(const struct planned_fn *f)
 {
 	struct place_needs n = {
-		.arguments = arg_mask(f->fn->size_arg) | arg_mask(f->fn->count_arg) | arg_mask(f->fn->ptr_arg),
+		.arguments = arg_mask(f->fn->size_arg) | arg_mask(f->fn->count_arg) | arg_mask(f->fn->ptr_arg) |
+			     arg_mask(f->fn->pool_arg),
 		.at_entry_sp = f->returns == PLAN_RETURN_PROBE,
 		.unless_zero = INSN_NO_REG,
 	};

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,11 +13,14 @@
 #include "leaktrace.skel.h"
 #include "probe/plan_table.h"
 
+#define MAX_FAMILIES 128
+
 struct plan_table {
 	struct leaktrace_bpf *bpf;
 	VEC(struct planned *) list;
 	const char *fn_names[LT_MAX_FUNCTIONS];
 	u32 n_fns, n_modules;
+	const struct family *with_pools[MAX_FAMILIES];
 };
 
 struct plan_table *plan_table__new(struct leaktrace_bpf *bpf)
@@ -28,14 +32,24 @@ struct plan_table *plan_table__new(struct leaktrace_bpf *bpf)
 	return t;
 }
 
+static void free_notes(struct planned_notes *n)
+{
+	char **note;
+
+	vec__each (&n->list, note)
+		free(*note);
+	vec__free(&n->list);
+}
+
 static void planned__free(struct planned *p)
 {
-	size_t i;
+	struct planned_family *f;
 
-	for (i = 0; p->left_out && i < p->plan.left_out.n; i++)
-		free(p->left_out[i]);
-	free(p->left_out);
-	free(p->names);
+	free_notes(&p->missed);
+	free_notes(&p->not_missed);
+	vec__each (&p->families, f)
+		free(f->names);
+	vec__free(&p->families);
 	plan__free(&p->plan);
 	free(p);
 }
@@ -52,6 +66,53 @@ void plan_table__free(struct plan_table *t)
 	free(t);
 }
 
+static struct planned_family *find_family(struct planned *p, const struct family *family)
+{
+	struct planned_family *f;
+
+	vec__each (&p->families, f) {
+		if (f->family == family)
+			return f;
+	}
+	f = vec__add(&p->families);
+	if (!f)
+		return NULL;
+	f->family = family;
+	f->names = calloc(p->plan.fns.n, sizeof(*f->names));
+	return f->names ? f : NULL;
+}
+
+/* Part the names of what is planned by families. */
+static int part_names(struct planned *p)
+{
+	const struct planned_fn *f;
+	struct planned_family *of;
+
+	vec__each (&p->plan.fns, f) {
+		of = find_family(p, f->family);
+		if (!of)
+			return err__set(&p->why, -ENOMEM, "out of memory");
+		of->names[of->n++] = f->name;
+	}
+	return 0;
+}
+
+/* The number of a family with pools, from 1; 0 where it has none. */
+static u16 pools_of(struct plan_table *t, const struct planned_fn *f)
+{
+	u16 i;
+
+	if (!family__has_pools(f->family, f->fn))
+		return 0;
+	for (i = 0; i < MAX_FAMILIES; i++) {
+		if (!t->with_pools[i])
+			t->with_pools[i] = f->family;
+		if (t->with_pools[i] == f->family)
+			return i + 1;
+	}
+	return 0;
+}
+
 static int publish_fn(struct plan_table *t, struct planned *p, const struct planned_fn *f)
 {
 	struct lt_fn fn = {
@@ -61,13 +122,17 @@ static int publish_fn(struct plan_table *t, struct planned *p, const struct plan
 		.size_reg = plan__register(f, f->fn->size_arg),
 		.count_reg = plan__register(f, f->fn->count_arg),
 		.ptr_reg = plan__register(f, f->fn->ptr_arg),
-		.realloc_zero_frees = p->plan.realloc_zero_frees,
+		.realloc_zero_frees = plan__realloc_zero_frees(&p->plan, f),
 		.ret_insns = f->returns == PLAN_RETURN_INSNS,
 		.sp_offset = (u16)f->place.sp_offset,
+		.pool_reg = plan__register(f, f->fn->pool_arg),
+		.pools = pools_of(t, f),
+		/* Those of known allocators call nothing that allocates for someone else, but for C++'s handlers. */
+		.covers = f->family->given,
 	};
 	u32 id = t->n_fns++;
 
-	t->fn_names[id] = p->names[f - p->plan.fns.at] = family_fn__shown(f->fn);
+	t->fn_names[id] = f->name;
 	return bpf_map__update_elem(t->bpf->maps.fns, &id, sizeof(id), &fn, sizeof(fn), BPF_ANY) ? -errno : 0;
 }
 
@@ -77,12 +142,11 @@ static int publish(struct plan_table *t, struct planned *p)
 	const struct planned_fn *f;
 	int err = 0;
 
+	if (!p->plan.fns.n)
+		return 0;
 	if (t->n_modules >= LT_MAX_MODULES || t->n_fns + p->plan.fns.n > LT_MAX_FUNCTIONS)
 		return err__set(&p->why, -E2BIG, "more than %d modules or %d functions to hook", LT_MAX_MODULES,
 				LT_MAX_FUNCTIONS);
-	p->names = calloc(p->plan.fns.n, sizeof(*p->names));
-	if (!p->names)
-		return err__set(&p->why, -ENOMEM, "out of memory");
 	if (bpf_map__update_elem(t->bpf->maps.modules, &t->n_modules, sizeof(t->n_modules), &p->plan.internal,
 				 sizeof(p->plan.internal), BPF_ANY))
 		err = -errno;
@@ -93,21 +157,37 @@ static int publish(struct plan_table *t, struct planned *p)
 	return err ? err__set(&p->why, err, "cannot set up its probes: %s", strerror(-err)) : 0;
 }
 
+static int add_note(struct planned_notes *n, const char *fmt, ...)
+{
+	char **note = vec__add(&n->list);
+	va_list ap;
+	int len;
+
+	if (!note)
+		return -ENOMEM;
+	va_start(ap, fmt);
+	len = vasprintf(note, fmt, ap);
+	va_end(ap);
+	if (len >= 0)
+		return 0;
+	n->list.n--;
+	return -ENOMEM;
+}
+
 static int word_left_out(struct planned *p)
 {
-	const struct unplanned_fn *f;
+	const char *module = module__name(p->module);
+	const struct unplanned_fn *u;
+	char text[256];
+	int err = 0;
 
-	p->left_out = calloc(p->plan.left_out.n + 1, sizeof(*p->left_out));
-	if (!p->left_out)
-		return err__set(&p->why, -ENOMEM, "out of memory");
-	vec__each (&p->plan.left_out, f) {
-		if (asprintf(&p->left_out[f - p->plan.left_out.at], "%s of %s is not hooked: %s",
-			     family_fn__shown(f->fn), module__name(p->module), f->why.text) < 0) {
-			p->left_out[f - p->plan.left_out.at] = NULL;
-			return err__set(&p->why, -ENOMEM, "out of memory");
-		}
+	vec__each (&p->plan.left_out, u) {
+		if (!u->counted_below && !err)
+			err = add_note(&p->missed, "%s of %s is not hooked: %s", u->name, module, u->why.text);
 	}
-	return 0;
+	if (!err && plan__word_counted_below(&p->plan, text, sizeof(text)))
+		err = add_note(&p->not_missed, "%s", text);
+	return err ? err__set(&p->why, err, "out of memory") : 0;
 }
 
 const struct planned *plan_table__get(struct plan_table *t, const struct module *m, const struct plan_request *r)
@@ -115,8 +195,7 @@ const struct planned *plan_table__get(struct plan_table *t, const struct module 
 	struct planned **known, *p;
 
 	vec__each (&t->list, known) {
-		if ((*known)->module == m && (*known)->request.family == r->family &&
-		    (*known)->request.no_return_probes == r->no_return_probes)
+		if ((*known)->module == m && (*known)->request.no_return_probes == r->no_return_probes)
 			return *known;
 	}
 	p = calloc(1, sizeof(*p));
@@ -129,6 +208,8 @@ const struct planned *plan_table__get(struct plan_table *t, const struct module 
 	p->module = m;
 	p->request = *r;
 	p->err = plan__make(&p->plan, m, r, &p->why);
+	if (!p->err)
+		p->err = part_names(p);
 	if (!p->err)
 		p->err = word_left_out(p);
 	if (!p->err)

@@ -8,6 +8,13 @@
 struct leaktrace_bpf;
 struct plan_table;
 
+/* The functions of one family. */
+struct planned_family {
+	const struct family *family;
+	const char **names;
+	unsigned int n;
+};
+
 struct planned {
 	const struct module *module;
 	struct plan_request request;
@@ -15,8 +22,11 @@ struct planned {
 	struct err why;
 	struct plan plan;
 	uint32_t first_fn; /* attach cookie of plan.fns[0]; the others follow */
-	const char **names;
-	char **left_out; /* a sentence for each function of plan.left_out */
+	VEC(struct planned_family) families;
+	/* Sentences about functions that are left out: one for each that is missed, then one for all that are not. */
+	struct planned_notes {
+		VEC(char *) list;
+	} missed, not_missed;
 };
 
 /* NULL when out of memory. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "probe/signs.h"
 #include "probe/survey.h"
 
 /* Many more than any allocator has. */
@@ -11,12 +13,24 @@
 /* A pass over the symbols of a module. */
 struct pass {
 	struct survey *s;
-	bool has_malloc, has_free, has_libc_start, has_libc_memalign, evident;
+	struct signs signs;
+	const struct family *const *families;
 };
 
 /* glibc functions that free, as a thread ends, what the program has freed before (malloc/malloc.c, tcache). */
-static const char *const internal_names[] = {"__malloc_arena_thread_freeres", "tcache_thread_shutdown",
-					     "__libc_thread_freeres"};
+static const char *const glibc_own[] = {"__malloc_arena_thread_freeres", "tcache_thread_shutdown",
+					"__libc_thread_freeres"};
+
+static bool is_wanted(const struct pass *p, const struct family *f)
+{
+	const struct family *const *wanted;
+
+	for (wanted = p->families; *wanted; wanted++) {
+		if (*wanted == f)
+			return true;
+	}
+	return false;
+}
 
 static int add_code(struct survey *s, uint64_t start, uint64_t size)
 {
@@ -34,86 +48,186 @@ static int add_code(struct survey *s, uint64_t start, uint64_t size)
 	return 0;
 }
 
-/* One a place: aliases (aligned_alloc and memalign in glibc) are one function. */
-static int add_function(struct survey *s, const struct family_fn *fn, const struct elf_fn *f)
+static bool comes_before(const struct found_fn *a, const struct found_fn *b)
+{
+	return a->by != b->by ? a->by < b->by : a->fn < b->fn;
+}
+
+/* One a place: aliases (aligned_alloc and memalign in glibc) are one function. Takes the name over. */
+static int add_function(struct survey *s, const struct found_fn *f)
 {
 	struct found_fn *known;
+	bool throws;
 
 	vec__each (&s->fns, known) {
 		if (known->vaddr != f->vaddr)
 			continue;
-		if (fn < known->fn)
-			known->fn = fn;
+		throws = known->throws || f->throws;
+		if (comes_before(f, known)) {
+			free(known->name);
+			*known = *f;
+		} else {
+			free(f->name);
+		}
+		known->throws = throws;
 		return 0;
 	}
-	if (s->fns.n == LT_MAX_FUNCTIONS)
-		return -E2BIG;
-	known = vec__add(&s->fns);
-	if (!known)
-		return -ENOMEM;
-	known->fn = fn;
-	known->vaddr = f->vaddr;
-	known->size = f->size;
-	return add_code(s, f->vaddr, f->size);
+	known = s->fns.n < LT_MAX_FUNCTIONS ? vec__add(&s->fns) : NULL;
+	if (known) {
+		*known = *f;
+		return 0;
+	}
+	free(f->name);
+	return s->fns.n < LT_MAX_FUNCTIONS ? -ENOMEM : -E2BIG;
+}
+
+static int add_found(struct pass *p, const struct family *family, const struct family_fn *fn, const struct elf_fn *f,
+		     enum found_by by)
+{
+	struct found_fn found = {
+		.family = family,
+		.by = by,
+		.fn = fn,
+		.vaddr = f->vaddr,
+		.size = f->size,
+		.throws = fn->throws,
+	};
+
+	if (strcmp(fn->name, f->name)) {
+		found.name = strdup(f->name);
+		if (!found.name)
+			return -ENOMEM;
+	}
+	return add_function(p->s, &found);
+}
+
+/* The functions of an allocator whose names have this prefix: its own, and those of malloc(3). */
+static int take_prefixed(struct pass *p, const struct family *family, const char *prefix, const struct elf_fn *f)
+{
+	const struct family_fn *fn;
+	struct elf_fn rest = *f;
+	size_t n = strlen(prefix);
+
+	if (strncmp(f->name, prefix, n))
+		return 0;
+	rest.name = f->name + n;
+	fn = family__find(family, rest.name);
+	if (!fn && n)
+		fn = family__find(&family_malloc, rest.name);
+	return fn ? add_found(p, family, fn, f, FOUND_OWN) : 0;
+}
+
+static bool is_own(const struct family *f, const char *name)
+{
+	const char *const *begin;
+
+	for (begin = f->own; begin && *begin; begin++) {
+		if (!strncmp(name, *begin, strlen(*begin)))
+			return true;
+	}
+	return false;
+}
+
+/* The allocators that are known by functions of their own. */
+static int take_signed(struct pass *p, const struct elf_fn *f)
+{
+	unsigned int i, k;
+	int err = 0;
+
+	for (i = 0; i < N_SIGNS && !err; i++) {
+		const struct sign *sign = &p->signs.of[i];
+
+		if (!sign->present || !is_wanted(p, sign->family))
+			continue;
+		if (is_own(sign->family, f->name))
+			err = add_code(p->s, f->vaddr, f->size);
+		for (k = 0; !err && k < sign->n_prefixes; k++)
+			err = take_prefixed(p, sign->family, sign->prefixes[k].text, f);
+		if (!err && !sign->n_prefixes)
+			err = take_prefixed(p, sign->family, "", f);
+	}
+	return err;
+}
+
+static int take_given(struct pass *p, const struct elf_fn *f)
+{
+	const struct family *const *family;
+	const struct family_fn *fn;
+	int err = 0;
+
+	for (family = p->families; *family && !err; family++) {
+		fn = (*family)->given ? family__find(*family, f->name) : NULL;
+		if (fn)
+			err = add_found(p, *family, fn, f, FOUND_GIVEN);
+	}
+	return err;
+}
+
+/* The names that all allocators have in common. */
+static int take_common(struct pass *p, const struct elf_fn *f)
+{
+	const struct family *owner = p->signs.owner;
+	const struct family_fn *fn = family__find(&family_malloc, f->name);
+
+	if (fn)
+		return owner && is_wanted(p, owner) ? add_found(p, owner, fn, f, FOUND_COMMON) : 0;
+	fn = is_wanted(p, &family_cxx) ? family__find(&family_cxx, f->name) : NULL;
+	return fn ? add_found(p, &family_cxx, fn, f, FOUND_CXX) : 0;
 }
 
 static int take_symbol(const struct elf_fn *f, void *ctx)
 {
-	const char *const *evident;
-	const struct family_fn *fn;
 	struct pass *p = ctx;
+	int err = take_given(p, f);
 	size_t i;
 
-	p->has_malloc |= !strcmp(f->name, "malloc");
-	p->has_free |= !strcmp(f->name, "free");
-	p->has_libc_start |= !strcmp(f->name, "__libc_start_main");
-	p->has_libc_memalign |= !strcmp(f->name, "__libc_memalign"); /* glibc has it, musl not */
-	for (evident = p->s->family->evident; *evident; evident++)
-		p->evident |= !strcmp(f->name, *evident);
-	fn = family__find(p->s->family, f->name);
-	if (fn)
-		return add_function(p->s, fn, f);
-	for (i = 0; i < sizeof(internal_names) / sizeof(internal_names[0]); i++) {
-		if (!strcmp(f->name, internal_names[i]))
-			return add_code(p->s, f->vaddr, f->size);
+	if (!err)
+		err = take_common(p, f);
+	if (!err)
+		err = take_signed(p, f);
+	for (i = 0; p->signs.is_glibc && !err && i < sizeof(glibc_own) / sizeof(glibc_own[0]); i++) {
+		if (!strcmp(f->name, glibc_own[i]))
+			err = add_code(p->s, f->vaddr, f->size);
 	}
-	return 0;
+	return err;
 }
 
-/* Whose malloc is it? Of allocators other than libc's only the presence is told here. */
-static int check_libc(const struct pass *p, struct elf_image *img, struct err *e)
+/* What the user has given by its address. */
+static int take_addresses(struct pass *p)
 {
-	const char *soname = elf_image__soname(img), *name = module__name(p->s->module);
+	const struct family *const *family;
+	unsigned int i;
+	int err = 0;
 
-	if (!p->has_malloc || !p->has_free)
-		return -ENOENT;
-	if (soname && !strncmp(soname, "ld-linux", 8))
-		return -ENOENT; /* the loader's own, used only until libc is there */
-	if (soname && !strcmp(soname, "libc.so.6")) {
-		p->s->is_glibc_so = true;
-		return 0;
+	for (family = p->families; *family; family++) {
+		for (i = 0; (*family)->given && i < (*family)->n && !err; i++) {
+			const struct family_fn *fn = &(*family)->fns[i];
+			struct elf_fn f = {.name = fn->name, .vaddr = fn->vaddr};
+
+			if (fn->module && !strcmp(fn->module, module__name(p->s->module)))
+				err = add_found(p, *family, fn, &f, FOUND_GIVEN);
+		}
 	}
-	if (!strncmp(name, "ld-musl", 7) || (soname && !strncmp(soname, "libc.", 5)))
-		return 0;
-	/* A static program carries its libc's start code. */
-	if (!soname && p->has_libc_start)
-		return 0;
-	return err__set(e, -ENOTSUP, "%s brings an allocator of its own; only libc's is hooked so far", name);
+	return err;
 }
 
-static int check_family(const struct pass *p, struct elf_image *img, struct err *e)
+/* Functions that release are attached to first: a block whose release was missed would look like a leak. */
+static int order(const struct family_fn *fn)
 {
-	p->s->realloc_zero_frees = p->has_libc_memalign;
-	if (p->s->family == family__libc())
-		return check_libc(p, img, e);
-	return p->evident ? 0 : -ENOENT;
+	if (fn->op == LT_OP_FREE || family_fn__ends_pool(fn))
+		return 0;
+	return fn->op == LT_OP_REALLOC || fn->op == LT_OP_RESIZE ? 1 : 2;
 }
 
 static int compare_fns(const void *a, const void *b)
 {
 	const struct found_fn *x = a, *y = b;
 
-	return (x->fn > y->fn) - (x->fn < y->fn);
+	if (order(x->fn) != order(y->fn))
+		return order(x->fn) - order(y->fn);
+	if (x->by != y->by)
+		return (int)x->by - (int)y->by;
+	return x->fn != y->fn ? (x->fn > y->fn) - (x->fn < y->fn) : (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
 }
 
 /* A symbol without a size: its unwind information may say where the function ends. */
@@ -128,28 +242,44 @@ static void find_sizes(struct survey *s, struct elf_image *img)
 	}
 }
 
-int survey__make(struct survey *s, struct elf_image *img, const struct module *m, const struct family *f, struct err *e)
+static int read_symbols(struct pass *p, struct elf_image *img, const struct module *m)
 {
-	struct pass p = {.s = s};
-	int err, odd;
+	int err = signs__read(&p->signs, img, m);
+
+	p->s->is_glibc_so = p->signs.is_glibc_so;
+	p->s->glibc_realloc = p->signs.is_glibc;
+	if (!err)
+		err = elf_image__each_function(img, take_symbol, p);
+	return err ? err : take_addresses(p);
+}
+
+int survey__make(struct survey *s, struct elf_image *img, const struct module *m, const struct family *const *families,
+		 struct err *e)
+{
+	struct pass p = {.s = s, .families = families};
+	int err;
 
 	memset(s, 0, sizeof(*s));
-	s->family = f;
 	s->module = m;
-	odd = elf_image__each_function(img, take_symbol, &p);
-	err = odd ? 0 : check_family(&p, img, e);
+	err = read_symbols(&p, img, m);
 	if (err)
-		return err;
-	if (odd)
-		return err__set(e, odd, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-odd));
-	if (s->fns.n)
-		qsort(s->fns.at, s->fns.n, sizeof(*s->fns.at), compare_fns);
+		return err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
+	if (!s->fns.n)
+		return -ENOENT;
+	/* All of it: no program's own code is in there. */
+	if (p.signs.whole && is_wanted(&p, p.signs.whole) && add_code(s, 0, UINT32_MAX))
+		return err__set(e, -ENOMEM, "out of memory");
+	qsort(s->fns.at, s->fns.n, sizeof(*s->fns.at), compare_fns);
 	find_sizes(s, img);
 	return 0;
 }
 
 void survey__free(struct survey *s)
 {
+	struct found_fn *f;
+
+	vec__each (&s->fns, f)
+		free(f->name);
 	vec__free(&s->fns);
 	vec__free(&s->code);
 }

@@ -77,6 +77,11 @@ const char *module__name(const struct module *m)
 	return slash ? slash + 1 : m->path;
 }
 
+bool module__is_called(const struct module *m, const char *name)
+{
+	return !strcmp(name, m->path) || !strcmp(name, module__name(m));
+}
+
 /* libelf reads notes whole, and a sparse file may claim any size for them. */
 static bool notes_are_small(Elf *elf)
 {

@@ -39,3 +39,6 @@ bool module__strip_deleted(char *path);
 
 /* The last component of path. Never NULL. */
 const char *module__name(const struct module *m);
+
+/* Is this its path, or the last component of that? */
+bool module__is_called(const struct module *m, const char *name);
