@@ -95,8 +95,9 @@ STACKS = $(foreach cc,gcc clang,$(STACKS_FLAGS:%=$(BUILD)/stacks/$(cc)+%)) $(add
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
 GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
 # What fuzzers reach: the stages that read files of a target.
-FUZZ_PROBE = elf_image elf_names exits family family_cxx family_jemalloc family_libc family_mimalloc family_tcmalloc insn jump_table place plan \
-	plan_callers plan_exits plan_internal plan_places signs survey
+FUZZ_PROBE = allocator_parse allocator_rules allocator_spec elf_image elf_names exits family family_cxx family_jemalloc \
+	family_libc family_mimalloc family_tcmalloc insn jump_table place plan plan_callers plan_exits plan_internal \
+	plan_places signs survey
 FUZZ_SRC = $(FUZZ_PROBE:%=user/probe/%.c) \
 	$(filter user/base/% user/select/% user/unwind/%,$(filter-out user/unwind/spaces.c,$(USER_SRC)))
 FUZZ_OBJ = $(FUZZ_SRC:%.c=$(BUILD)/fuzz/%.o)

@@ -146,7 +146,17 @@ def plan_seeds(folder):
                     "-o", f"{folder}/small.so"], input=f"void give(void *p);\n{functions}", text=True, check=False)
 
 
-SEEDS = {"eh_frame_fuzz": eh_frame_seeds, "plan_fuzz": plan_seeds}
+def spec_seeds(folder):
+    """Descriptions of allocators that have every word."""
+    for number, text in enumerate((
+            "x: alloc=a(size=2,nothrow) calloc=c(count=2,size=3) realloc=r(ptr=2,size=3,count=4) free=f(ptr=2)",
+            "x: alloc_at=p?ol[!a-c]*(result=1,size=2,pool=3) reset=q(pool=2) reset=r(pool=1)",
+            "x: free=libx.so+0x12ab reset=malloc@@GLIBC_2.2.5 alloc=a::b<~c> nothrow")):
+        with open(f"{folder}/{number}", "w", encoding="ascii") as seed:
+            seed.write(text)
+
+
+SEEDS = {"eh_frame_fuzz": eh_frame_seeds, "plan_fuzz": plan_seeds, "spec_fuzz": spec_seeds}
 
 
 def suite_fuzz(build):
