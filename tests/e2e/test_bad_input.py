@@ -190,7 +190,7 @@ def test_wrong_usage(lab, args):
     (["--container", "abc"], "--container"), (["--all"], "--all"), (["--sample", "1M"], "--sample"),
     (["--sample=1M"], "--sample"), (["--max-overhead", "5"], "--max-overhead"), (["-s", "10"], "--sample"),
     (["-s10"], "--sample"), (["-o", "5", "-p", "1"], "unit"), (["--format", "pprof", "-p", "1"], "pprof"),
-    (["-t", "--format", "json", "-p", "1"], "-t"), (["-aS"], "-S"), (["-vn", "x"], "-n"), (["--cgr", "x"], "-g"), (["-O", "libx.so"], "-O"),
+    (["-t", "--format", "json", "-p", "1"], "-t"), (["-ag"], "-g"), (["-vn", "x"], "-n"), (["--cgr", "x"], "-g"),
     (["record", "-p", "1"], "record"), (["-c", "true", "--", "true"], "-c"), (["-c", "true", "-c", "true"], "-c"), ([], "-p PID"), (["--"], "command"),
 ], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
 def test_not_offered_yet(lab, args, word):

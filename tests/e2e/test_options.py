@@ -139,3 +139,46 @@ def test_help(lab, option):
     assert trace.wait() == 0 and trace.err.text == "" and "leaktrace" in trace.out.text, trace
     if option == "--version":
         assert re.fullmatch(r"leaktrace \d+\.\d+\S*\n", trace.out.text), trace
+
+
+SPEC = "pool: alloc=pool_get(size=2) free=pool_put(ptr=2)"
+
+
+def assert_wrong_usage(trace, words):
+    """One line that has these words."""
+    assert trace.wait() == 2 and trace.out.text == "", trace
+    assert len(trace.err.lines) == 1 and trace.err.lines[0].startswith("leaktrace: "), trace
+    assert words in trace.err.text and "--help" in trace.err.text, trace
+
+
+@pytest.mark.parametrize("command", [["-p", "1"], ["doctor"]], ids=lambda command: command[0])
+@pytest.mark.parametrize("options,words", [
+    (["--allocator", "pool: allok=a"], "--allocator: 'allok' at character 7 is not known; alloc, calloc, realloc, alloc_at, "),
+    (["--allocator", SPEC, "--allocator", "x: alloc=a(size=0)"], "'0' at character 17: arguments are counted from 1"),
+    (["--allocator", "x: alloc=a(size=1"], "'(' at character 11 is not closed by ')'"),
+    (["--allocator", "x: alloc=a"], "'x' at character 1: nothing in it releases"),
+    (["--allocator=x: alloc=\033[2J free=f"], r"'\x1b' at character 10 cannot be in a function's name"),
+    (["--allocator", ""], "a spec is empty"),
+    (["--allocator", SPEC, "--allocator", SPEC], "'pool' is described already"),
+    (["--allocator", "@/nonexistent/x"], "/nonexistent/x: No such file"),
+    (["-O", "a.so", "-O", "b.so"], "-O is given twice"), (["-O", ""], "-O '': give a file"),
+    (["-S", ""], "-S: the prefix is empty"), (["-S", "my_*"], "-S 'my_*': character 4 cannot be in a prefix"),
+], ids=lambda value: " ".join(value) if isinstance(value, list) else "")
+def test_wrong_allocators(lab, command, options, words):
+    assert_wrong_usage(lab.run(*command, *options), words)
+
+
+def test_wrong_allocator_in_a_file(lab):
+    specs = lab.tmp / "specs"
+    specs.write_text(f"# of the server\n\n{SPEC}\n  x: alloc=a freee=f\n")
+    assert_wrong_usage(lab.run("-p", "1", "--allocator", f"@{specs}"), f"{specs}, line 4: 'freee' at character 14 is not known")
+
+
+def test_right_allocators(lab):
+    """They are taken: what is wrong is the next option."""
+    specs = lab.tmp / "specs"
+    specs.write_text(f"{SPEC} # of the server\n\nx: alloc=libx.so+0x10 reset=y*\n")
+    for command in (["-p", "1"], ["doctor"]):
+        trace = lab.run(*command, "--allocator", f"@{specs}", "--allocator=y: realloc=a free=b nothrow", "-O", "libx.so", "-S",
+                        "my_", "--symbols-prefix=your_", "--object", "")
+        assert_wrong_usage(trace, "-O '': -O is given twice")

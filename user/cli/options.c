@@ -2,6 +2,7 @@
 #include <argp.h>
 #include <string.h>
 
+#include "cli/allocators.h"
 #include "cli/hidden.h"
 #include "cli/options.h"
 #include "cli/refused.h"
@@ -231,7 +232,8 @@ static const char doctor_doc[] =
 
 const char *argp_program_version = "leaktrace " LEAKTRACE_VERSION;
 
-static const struct argp_child children[] = {{&refused__argp, 0, NULL, 0}, {&hidden__argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+	{&refused__argp, 0, NULL, 0}, {&hidden__argp, 0, NULL, 0}, {&allocators__argp, 0, NULL, 0}, {0}};
 static const struct argp trace_argp = {table, parse_option, args_doc, doc, children, NULL, NULL};
 static const struct argp doctor_argp = {doctor_table, parse_option, "", doctor_doc, children + 1, NULL, NULL};
 

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "probe/allocator_spec.h"
 #include "probe/attach_path.h"
 #include "probe/attacher.h"
 #include "probe/loader.h"
@@ -27,7 +28,6 @@ struct options {
 	uint64_t duration_ns; /* 0 no limit */
 	enum output_format format;
 	const char *output; /* -w; NULL stdout */
-	const char *object; /* -O; NULL: all files */
 	unsigned int top;   /* 0: the format's default */
 	uint64_t min_age_ns;
 	uint64_t min_size, max_size;
@@ -39,6 +39,8 @@ struct options {
 	enum stack_method stacks;
 	const struct family *families[OPTIONS_FAMILIES + 1]; /* that are looked for; ends with NULL */
 	bool with_callers;				     /* see struct plan_request */
+	struct allocator_specs allocators;		     /* --allocator and -S; they are among the families */
+	const char *object; /* -O: the only file in which allocators are looked for; NULL: all */
 	bool no_return_probes;
 	bool debuggers_are_harmless; /* they set no breakpoints in code */
 	bool audit;		     /* sum up the block map for each report */

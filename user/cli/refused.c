@@ -11,13 +11,10 @@ enum {
 	KEY_ALL,
 	KEY_SAMPLE,
 	KEY_MAX_OVERHEAD,
-	KEY_ALLOCATOR,
 	KEY_NO_MMAP,
 	KEY_FOLLOW,
 	KEY_REACH,
 };
-
-#define NO_OTHER_ALLOCATORS "other allocators than libc's are not there yet; without it, libc's is traced"
 
 static const struct {
 	int key;
@@ -34,9 +31,6 @@ static const struct {
 	{KEY_SAMPLE, "--sample", "sampling is not there yet; this version tracks every block"},
 	{KEY_MAX_OVERHEAD, "--max-overhead",
 	 "the overhead governor is not there yet; this version tracks every block at full cost"},
-	{KEY_ALLOCATOR, "--allocator", NO_OTHER_ALLOCATORS},
-	{'O', "-O", NO_OTHER_ALLOCATORS},
-	{'S', "-S", NO_OTHER_ALLOCATORS},
 	{KEY_NO_MMAP, "--no-mmap", "mappings are not tracked yet, so there is nothing to switch off"},
 	{KEY_FOLLOW, "--follow", "following forks is not there yet; give the child's pid: -p PID,PID"},
 	{KEY_REACH, "--reach", "reachability is not there yet; the report shows who allocated"},
@@ -54,9 +48,6 @@ static const struct argp_option table[] = {
 	{NULL, 's', "", HIDDEN, NULL, 0},
 	{"sample", KEY_SAMPLE, "", HIDDEN, NULL, 0},
 	{"max-overhead", KEY_MAX_OVERHEAD, "", HIDDEN, NULL, 0},
-	{"allocator", KEY_ALLOCATOR, "", HIDDEN, NULL, 0},
-	{NULL, 'O', "", HIDDEN, NULL, 0},
-	{NULL, 'S', "", HIDDEN, NULL, 0},
 	{"no-mmap", KEY_NO_MMAP, "", HIDDEN, NULL, 0},
 	{"follow", KEY_FOLLOW, "", HIDDEN, NULL, 0},
 	{"reach", KEY_REACH, "", HIDDEN, NULL, 0},
