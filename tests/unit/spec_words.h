@@ -81,7 +81,7 @@ static inline void expect_family(const struct family *f, const char *want)
 	unsigned int i;
 	size_t n = 0;
 
-	assert_true(f->given && !f->prefix && !f->evident);
+	assert_true(f->given && !f->has_prefix && !f->evident);
 	for (i = 0; i < f->n; i++) {
 		n += describe(text + n, sizeof(text) - n, &f->fns[i]);
 		assert_null(f->fns[i].shown);

@@ -42,8 +42,8 @@ static void set_families(struct options *o, char *list)
 
 	memset(o->families, 0, sizeof(o->families));
 	while ((name = strsep(&list, ","))) {
-		if (n == OPTIONS_FAMILIES)
-			usage__error("--families: more than %d", OPTIONS_FAMILIES);
+		if (n == OPTIONS_FAMILIES - ALLOCATOR_SPECS_MAX)
+			usage__error("--families: more than %d", OPTIONS_FAMILIES - ALLOCATOR_SPECS_MAX);
 		o->families[n] = family__named(name);
 		if (!o->families[n++])
 			usage__error("--families '%s' is not known; libc, malloc, c++, jemalloc, tcmalloc and "

@@ -25,11 +25,14 @@ static void fill_standard_fds(void)
 int main(int argc, char **argv)
 {
 	struct options o;
+	int status;
 
 	fill_standard_fds();
 	/* Only what is a character, not how numbers look: reports and options are the same everywhere. */
 	setlocale(LC_CTYPE, "");
 	options__parse(&o, argc, argv);
 	log__set_level(o.quiet ? LOG_WARN : o.verbose > 1 ? LOG_DEBUG : o.verbose ? LOG_INFO : LOG_NOTE);
-	return o.doctor ? doctor__run(&o) : trace__run(&o);
+	status = o.doctor ? doctor__run(&o) : trace__run(&o);
+	allocator_specs__free(&o.allocators);
+	return status;
 }

@@ -197,8 +197,21 @@ static int parse_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* Those of the user beside those that are known. */
+static void add_allocators(struct options *o)
+{
+	struct family **f;
+	unsigned int n = 0;
+
+	while (o->families[n])
+		n++;
+	vec__each (&o->allocators.list, f)
+		o->families[n++] = *f;
+}
+
 static void check(struct options *o)
 {
+	add_allocators(o);
 	if (o->doctor)
 		return;
 	if (!o->pids.list.n && !o->command)

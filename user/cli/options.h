@@ -16,7 +16,7 @@ enum exit_status { EXIT_TRACED = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_LEAK =
 
 enum output_format { FORMAT_TEXT, FORMAT_JSON };
 
-#define OPTIONS_FAMILIES 80 /* all that are known, and those of the user */
+#define OPTIONS_FAMILIES (8 + ALLOCATOR_SPECS_MAX) /* all that are known, and those of the user */
 
 struct options {
 	bool doctor;	     /* the command doctor, not trace */

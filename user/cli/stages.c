@@ -63,6 +63,17 @@ static uint64_t rows_wanted(struct session *s)
 	return file_rows__wanted(s->tables);
 }
 
+static bool has_resets(const struct family *f)
+{
+	unsigned int i;
+
+	for (i = 0; i < f->n; i++) {
+		if (family_fn__ends_pool(&f->fns[i]))
+			return true;
+	}
+	return false;
+}
+
 static int load_bpf(struct session *s, struct err *e)
 {
 	const struct options *o = s->options;
@@ -74,7 +85,10 @@ static int load_bpf(struct session *s, struct err *e)
 		.events = o->events,
 		.stacks = o->stacks,
 	};
+	struct family *const *f;
 
+	vec__each (&o->allocators.list, f)
+		lo.pools |= has_resets(*f);
 	lo.path = s->path = attach_path__choose(o->path, e);
 	if (s->path == ATTACH_NONE)
 		return -ENOTSUP;

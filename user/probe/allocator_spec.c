@@ -50,7 +50,7 @@ static struct given *add_given(struct allocator_specs *s, const char *name, unsi
 		free(g);
 		return NULL;
 	}
-	g->family = (struct family){.name = name, .fns = g->fns, .given = true};
+	g->family = (struct family){.name = name, .fns = g->fns, .realloc_zero_frees = true, .given = true};
 	*slot = &g->family;
 	return g;
 }
@@ -106,20 +106,6 @@ static bool add_fn(struct allocator_specs *s, struct given *g, const struct spec
 	return name && (module || !f->module);
 }
 
-/* In the order of the families that are known. */
-static unsigned int rank(enum lt_op op)
-{
-	switch (op) {
-	case LT_OP_FREE:
-	case LT_OP_RESET:
-		return 0;
-	case LT_OP_REALLOC:
-		return 1;
-	default:
-		return 2;
-	}
-}
-
 static int add_spec(struct allocator_specs *s, const char *where, const char *text, struct err *e)
 {
 	struct spec spec = {.where = where, .text = text, .e = e};
@@ -134,9 +120,9 @@ static int add_spec(struct allocator_specs *s, const char *where, const char *te
 		return err;
 	g = add_given(s, keep(s, spec.name.at, spec.name.n), spec.n);
 	ok = g;
-	for (r = 0; r <= 2; r++) {
+	for (r = 0; r < FAMILY_ORDERS; r++) {
 		for (i = 0; ok && i < spec.n; i++) {
-			if (rank(spec.fns[i].op) == r)
+			if (family__order(spec.fns[i].op) == r)
 				ok = add_fn(s, g, &spec, &spec.fns[i]);
 		}
 	}
@@ -230,7 +216,7 @@ static int check_prefix(const char *prefix, struct err *e)
 
 int allocator_specs__add_prefix(struct allocator_specs *s, const char *prefix, struct err *e)
 {
-	const struct family *libc = family__libc();
+	const struct family *libc = &family_libc;
 	char name[PREFIX_SIZE + 32];
 	struct given *g;
 	bool ok;
@@ -244,6 +230,8 @@ int allocator_specs__add_prefix(struct allocator_specs *s, const char *prefix, s
 		return err;
 	g = add_given(s, keep(s, name, strlen(name)), libc->n);
 	ok = g;
+	if (g)
+		g->family.some_suffice = true;
 	while (ok && g->family.n < libc->n) {
 		struct family_fn *fn = &g->fns[g->family.n];
 

@@ -40,6 +40,21 @@ const char *family_fn__shown(const struct family_fn *fn)
 	return fn->shown ? fn->shown : fn->name;
 }
 
+unsigned int family__order(enum lt_op op)
+{
+	switch (op) {
+	case LT_OP_FREE:
+	case LT_OP_RESET:
+	case LT_OP_DISSOLVE:
+		return 0;
+	case LT_OP_REALLOC:
+	case LT_OP_RESIZE:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
 bool family_fn__ends_pool(const struct family_fn *fn)
 {
 	return fn->op == LT_OP_RESET || fn->op == LT_OP_DISSOLVE;

@@ -55,6 +55,13 @@ const struct family *family__named(const char *name);
 /* The family's function of that name, or NULL. */
 const struct family_fn *family__find(const struct family *f, const char *name);
 
+/*
+ * The place of what a function does in a table and at an attach, below FAMILY_ORDERS: those that release come first. A
+ * block whose release was missed would look like a leak.
+ */
+#define FAMILY_ORDERS 3
+unsigned int family__order(enum lt_op op);
+
 /* Does it release all blocks of a pool at once, or do away with a pool? */
 bool family_fn__ends_pool(const struct family_fn *fn);
 

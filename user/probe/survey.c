@@ -211,20 +211,14 @@ static int take_addresses(struct pass *p)
 	return err;
 }
 
-/* Functions that release are attached to first: a block whose release was missed would look like a leak. */
-static int order(const struct family_fn *fn)
-{
-	if (fn->op == LT_OP_FREE || family_fn__ends_pool(fn))
-		return 0;
-	return fn->op == LT_OP_REALLOC || fn->op == LT_OP_RESIZE ? 1 : 2;
-}
-
 static int compare_fns(const void *a, const void *b)
 {
 	const struct found_fn *x = a, *y = b;
 
-	if (order(x->fn) != order(y->fn))
-		return order(x->fn) - order(y->fn);
+	unsigned int order_x = family__order(x->fn->op), order_y = family__order(y->fn->op);
+
+	if (order_x != order_y)
+		return order_x < order_y ? -1 : 1;
 	if (x->by != y->by)
 		return (int)x->by - (int)y->by;
 	return x->fn != y->fn ? (x->fn > y->fn) - (x->fn < y->fn) : (x->vaddr > y->vaddr) - (x->vaddr < y->vaddr);
