@@ -42,7 +42,8 @@ PACKAGES = gcc make pkg-config clang llvm bpftool|linux-tools-generic libbpf-dev
 TEST_PACKAGES = $(PACKAGES) g++ binutils musl-tools libcmocka-dev dwz python3 python3-pytest clang-format \
 	nginx-light|nginx apache2-utils postgresql sqlite3 xz-utils redis-server redis-tools \
 	gdb lld libclang-rt-dev|libfuzzer-14-dev libjemalloc2 libmimalloc2.0|libmimalloc3 \
-	libtcmalloc-minimal4|libtcmalloc-minimal4t64 libgoogle-perftools4|libgoogle-perftools4t64
+	libtcmalloc-minimal4|libtcmalloc-minimal4t64 libgoogle-perftools4|libgoogle-perftools4t64 \
+	libjemalloc-dev libgoogle-perftools-dev libmimalloc-dev
 # For virtual machines with other kernels. Debian 12 has virtiofsd in qemu-system-common.
 KERNEL_PACKAGES = qemu-system-x86 virtiofsd|qemu-system-common debian-archive-keyring xz-utils
 
@@ -91,6 +92,7 @@ STACKS_FLAGS = O0 O1 O2 O3 Os O2+fcf-protection O2+fno-plt O2+fno-asynchronous-u
 STACKS = $(foreach cc,gcc clang,$(STACKS_FLAGS:%=$(BUILD)/stacks/$(cc)+%)) $(addprefix $(BUILD)/stacks/, \
 	gcc+O2+flto clang+O2+flto+fuse-ld~lld gcc+O2+mstackrealign gcc+O2+mpreferred-stack-boundary~5 \
 	gcc+O2+fno-omit-frame-pointer)
+include tests/victims/allocators.mk
 # The tests' own walker of call stacks, to compare with.
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
 GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
@@ -283,7 +285,7 @@ tests-build:
 	@mkdir -p $(BUILD)/test && : >$(BUILD)/test/build-failed
 	@! $(MAKE) --no-print-directory $(JOBS) -k programs || rm $(BUILD)/test/build-failed
 
-programs: all $(UNIT) $(VICTIMS) $(STACKS) $(BUILD)/golden fuzz-programs
+programs: all $(UNIT) $(VICTIMS) $(ALLOCATOR_VICTIMS) $(STACKS) $(BUILD)/golden fuzz-programs
 
 run_tests = BPFTOOL='$(BPFTOOL)' FUZZ_SECONDS=$(FUZZ_SECONDS) $(PYTHON) tests/run_tests.py --build $(abspath $(BUILD)) \
 	$(1); status=$$?; $(give_back); exit $$status
@@ -341,7 +343,7 @@ uninstall:
 
 ##   clean        remove what was built
 clean:
-	@rm -rf $(addprefix $(BUILD)/,bench bpf fuzz gen golden places san stacks stamp test tests unit user victims leaktrace)
+	@rm -rf $(addprefix $(BUILD)/,allocators bench bpf fuzz gen golden places san stacks stamp test tests unit user victims leaktrace)
 	@[ ! -d $(BUILD) ] || rmdir --ignore-fail-on-non-empty $(BUILD)
 
 ##   help         this list
