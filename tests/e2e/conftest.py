@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-pytest.register_assert_rewrite("exact", "foreign", "golden", "programs", "traces")
+pytest.register_assert_rewrite("allocators", "exact", "foreign", "golden", "programs", "traces")
 
 # pylint: disable=wrong-import-position
 import traces
@@ -46,6 +46,13 @@ class Lab:
     def victim(self, name, *args, **options):
         """A victim that is ready to go."""
         return self._add(Victim([self.victim_path(name), *args], **options))
+
+    def allocator_victim(self, name, *args, **options):
+        """One of tests/victims/allocators, which is built where its allocator is installed."""
+        path = f"{BUILD}/allocators/{name}"
+        if not os.access(path, os.X_OK):
+            pytest.skip(f"{path} is not built: is its allocator (a -dev package) installed?")
+        return self._add(Victim([path, *args], **options))
 
     def program(self, *command, **options):
         return self._add(Program(command, **options))

@@ -20,6 +20,10 @@ WAY_static_musl = -static -DSTATIC_LIBC
 WAY_static_rjem = -DPREFIX=_rjem_ $(ALLOCATORS)/lib_rjem_.a -lm
 WAY_static_je = -DPREFIX=je_ $(ALLOCATORS)/libje_.a -lm
 
+WAY_static_libstdcxx = -static-libstdc++ -static-libgcc
+WAY_own_malloc = -DOWN_NEW_MALLOC
+WAY_own_arena = -DOWN_NEW_ARENA
+
 WAY_CC_musl = musl-gcc
 WAY_CC_static_musl = musl-gcc
 
@@ -28,6 +32,8 @@ WAYS_malloc_names = plain jemalloc tcmalloc mimalloc static_jemalloc static_tcma
 WAYS_jemalloc_api = jemalloc static_jemalloc static_rjem static_je
 WAYS_mimalloc_api = mimalloc
 WAYS_tcmalloc_api = tcmalloc static_tcmalloc
+WAYS_cxx_new = plain jemalloc tcmalloc mimalloc static_libstdcxx static_jemalloc static_tcmalloc static_glibc own_malloc \
+	own_arena
 
 ALLOCATOR_SRC = $(wildcard tests/victims/allocators/*.c tests/victims/allocators/*.cc)
 # Without their symbols, which are in a file beside them, or inside and compressed; or nowhere.

@@ -8,19 +8,13 @@
  * fails once, and once more for each of "retries", when the handler asked for that. Every exception, those that the
  * nothrow forms catch included, is a block that comes and goes.
  */
-extern "C" {
-#include "crew.h"
-}
-
-#include <atomic>
-#include <new>
+#include "new_forms.h"
 
 #define THREADS 4
 #define OLD	64 /* blocks that each thread keeps for a while */
-#define ALIGN	std::align_val_t(64)
 
 static volatile size_t huge = PTRDIFF_MAX - 4095;
-static std::atomic<long> retries, throws;
+static std::atomic<long> retries;
 static long rounds = 60;
 
 static void handler()
@@ -32,65 +26,6 @@ static void handler()
 		return;
 	}
 	throw std::bad_alloc();
-}
-
-/* "by_..." asks, and each block knows which of them it came from. */
-struct kept {
-	void *p;
-	size_t size;
-	const char *by;
-	void (*give_back)(void *p, size_t size);
-};
-
-extern "C" {
-
-#define NEW(name, call, undo)                                                                                          \
-	static void name##_undo(void *p, UNUSED size_t size)                                                           \
-	{                                                                                                              \
-		undo;                                                                                                  \
-	}                                                                                                              \
-	SITE struct kept name(size_t size)                                                                             \
-	{                                                                                                              \
-		void *p = nullptr;                                                                                     \
-		try {                                                                                                  \
-			p = call;                                                                                      \
-		} catch (const std::bad_alloc &) {                                                                     \
-			throws++;                                                                                      \
-		}                                                                                                      \
-		return {book__born(#name, p, size), size, #name, name##_undo};                                         \
-	}
-
-NEW(by_new, operator new(size), operator delete(p))
-NEW(by_new_sized, operator new(size), operator delete(p, size))
-NEW(by_new_array, operator new[](size), operator delete[](p))
-NEW(by_new_array_sized, operator new[](size), operator delete[](p, size))
-NEW(by_new_aligned, operator new(size, ALIGN), operator delete(p, ALIGN))
-NEW(by_new_array_aligned, operator new[](size, ALIGN), operator delete[](p, size, ALIGN))
-NEW(by_nothrow, operator new(size, std::nothrow), operator delete(p, std::nothrow))
-NEW(by_nothrow_array, operator new[](size, std::nothrow), operator delete[](p, std::nothrow))
-NEW(by_nothrow_aligned, operator new(size, ALIGN, std::nothrow), operator delete(p, ALIGN, std::nothrow))
-NEW(by_nothrow_array_aligned, operator new[](size, ALIGN, std::nothrow), operator delete[](p, ALIGN, std::nothrow))
-}
-
-static struct kept (*const forms[])(size_t size) = {
-	by_new,
-	by_new_sized,
-	by_new_array,
-	by_new_array_sized,
-	by_new_aligned,
-	by_new_array_aligned,
-	by_nothrow,
-	by_nothrow_array,
-	by_nothrow_aligned,
-	by_nothrow_array_aligned,
-};
-#define FORMS (sizeof(forms) / sizeof(forms[0]))
-
-static void give_back(struct kept *k)
-{
-	book__dead(k->by, k->size);
-	k->give_back(k->p, k->size);
-	k->p = nullptr;
 }
 
 /* Sizes are multiples of the alignment: libstdc++ rounds them up to that. */
