@@ -47,12 +47,16 @@ class Lab:
         """A victim that is ready to go."""
         return self._add(Victim([self.victim_path(name), *args], **options))
 
-    def allocator_victim(self, name, *args, **options):
-        """One of tests/victims/allocators, which is built where its allocator is installed."""
+    @staticmethod
+    def allocator_path(name):
+        """One of tests/victims/allocators, which are built where their allocator is installed."""
         path = f"{BUILD}/allocators/{name}"
         if not os.access(path, os.X_OK):
             pytest.skip(f"{path} is not built: is its allocator (a -dev package) installed?")
-        return self._add(Victim([path, *args], **options))
+        return path
+
+    def allocator_victim(self, name, *args, **options):
+        return self._add(Victim([self.allocator_path(name), *args], **options))
 
     def program(self, *command, **options):
         return self._add(Program(command, **options))

@@ -32,6 +32,14 @@ WAYS_malloc_names = plain jemalloc tcmalloc mimalloc static_jemalloc static_tcma
 WAYS_jemalloc_api = jemalloc static_jemalloc static_rjem static_je
 WAYS_mimalloc_api = mimalloc
 WAYS_tcmalloc_api = tcmalloc static_tcmalloc
+WAYS_own_pool = plain
+WAYS_own_arena = plain
+WAYS_late_lib = plain static_rjem
+WAYS_late_allocator = plain
+WAYS_over_je = static_je
+WAYS_over_libc = plain
+WAYS_preload_header = plain
+WAYS_preload_leak = plain
 WAYS_cxx_new = plain jemalloc tcmalloc mimalloc static_libstdcxx static_jemalloc static_tcmalloc static_glibc own_malloc \
 	own_arena
 
@@ -39,7 +47,7 @@ ALLOCATOR_SRC = $(wildcard tests/victims/allocators/*.c tests/victims/allocators
 # Without their symbols, which are in a file beside them, or inside and compressed; or nowhere.
 STRIPPED = malloc_names.static_jemalloc jemalloc_api.static_rjem
 ALLOCATOR_VICTIMS = $(foreach src,$(basename $(notdir $(ALLOCATOR_SRC))),$(WAYS_$(src):%=$(ALLOCATORS)/$(src).%)) \
-	$(foreach way,debuglink minidebug,$(STRIPPED:%=$(ALLOCATORS)/%.$(way)))
+	$(foreach way,debuglink minidebug,$(STRIPPED:%=$(ALLOCATORS)/%.$(way))) $(ALLOCATORS)/own_pool.plain.stripped
 
 # The n-th of the words that a file's name is made of.
 name_part = $(word $(1),$(subst ., ,$(notdir $@)))
