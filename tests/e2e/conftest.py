@@ -45,7 +45,10 @@ class Lab:
 
     def victim(self, name, *args, **options):
         """A victim that is ready to go."""
-        return self._add(Victim([self.victim_path(name), *args], **options))
+        return self.victim_at(self.victim_path(name), *args, **options)
+
+    def victim_at(self, path, *args, **options):
+        return self._add(Victim([path, *args], **options))
 
     @staticmethod
     def allocator_path(name):
@@ -56,7 +59,7 @@ class Lab:
         return path
 
     def allocator_victim(self, name, *args, **options):
-        return self._add(Victim([self.allocator_path(name), *args], **options))
+        return self.victim_at(self.allocator_path(name), *args, **options)
 
     def program(self, *command, **options):
         return self._add(Program(command, **options))

@@ -19,7 +19,7 @@ class Stream:
     """What a pipe or a terminal has brought so far."""
 
     def __init__(self, file):
-        self.data = b""
+        self.data = bytearray()
         self.closed = False
         self.changed = threading.Condition()
         threading.Thread(target=self._read, args=(file,), daemon=True).start()
