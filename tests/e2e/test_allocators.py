@@ -17,6 +17,7 @@ MALLOC_NAMES = [
     pytest.param("mimalloc", {"mimalloc": "libmimalloc.so.2"}, marks=SOAK),
     ("static_jemalloc", {"jemalloc": None}),
     ("static_tcmalloc", {"tcmalloc": None}),
+    pytest.param("static_mimalloc", {"mimalloc": None}, marks=SOAK),
     ("static_glibc", {"libc": None}),
     ("all_static_jemalloc", {"jemalloc": None}),
     pytest.param("all_static_tcmalloc", {"tcmalloc": None}, marks=SOAK),
@@ -34,9 +35,14 @@ OWN_NAMES = [
     pytest.param("jemalloc_api.static_rjem.debuglink", {"jemalloc": None, "libc": "libc.so.6"}, "_rjem_mallocx", marks=SOAK),
     ("jemalloc_api.static_rjem.minidebug", {"jemalloc": None, "libc": "libc.so.6"}, "_rjem_mallocx"),
     ("mimalloc_api.mimalloc", {"mimalloc": "libmimalloc.so.2"}, None),
+    pytest.param("mimalloc_api.static_mimalloc", {"mimalloc": None}, None, marks=SOAK),
     ("tcmalloc_api.tcmalloc", {"tcmalloc": "libtcmalloc_minimal.so.4"}, None),
     pytest.param("tcmalloc_api.static_tcmalloc", {"tcmalloc": None}, None, marks=SOAK),
 ]
+
+
+def shown(value):
+    return value if isinstance(value, str) else "+".join(value or ["any"])
 
 
 def check_hooked(process, victim, families):
@@ -47,7 +53,7 @@ def check_hooked(process, victim, families):
         assert any(name.startswith(wanted) for name in found.get(family, ())), found
 
 
-@pytest.mark.parametrize("way, families", MALLOC_NAMES)
+@pytest.mark.parametrize("way, families", MALLOC_NAMES, ids=shown)
 def test_malloc_names(lab, way, families):
     victim = lab.allocator_victim(f"malloc_names.{way}")
     document, truth, process = check_observed(lab, victim)
@@ -67,7 +73,7 @@ def test_preloaded(lab, name, family):
     check_leak_is_first(document)
 
 
-@pytest.mark.parametrize("name, families, function", OWN_NAMES)
+@pytest.mark.parametrize("name, families, function", OWN_NAMES, ids=shown)
 def test_own_names(lab, name, families, function):
     """Interfaces besides malloc(3). jemalloc with a prefix stands beside libc's malloc, which the program uses as well."""
     victim = lab.allocator_victim(name)

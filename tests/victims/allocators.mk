@@ -12,6 +12,8 @@ WAY_tcmalloc = -ltcmalloc_minimal
 WAY_mimalloc = -lmimalloc
 WAY_static_jemalloc = -Wl,-Bstatic -ljemalloc -Wl,-Bdynamic -lstdc++ -lm
 WAY_static_tcmalloc = -Wl,-Bstatic -ltcmalloc_minimal -Wl,-Bdynamic -lstdc++ -lm
+# Debian 12 has no such file.
+WAY_static_mimalloc = -l:libmimalloc.a
 WAY_static_glibc = -static -DSTATIC_LIBC
 WAY_all_static_jemalloc = -static -DSTATIC_LIBC -DANOTHER_MALLOC -ljemalloc -lm
 WAY_all_static_tcmalloc = -static -DSTATIC_LIBC -DANOTHER_MALLOC -ltcmalloc_minimal -lstdc++ -lm
@@ -27,10 +29,10 @@ WAY_own_arena = -DOWN_NEW_ARENA
 WAY_CC_musl = musl-gcc
 WAY_CC_static_musl = musl-gcc
 
-WAYS_malloc_names = plain jemalloc tcmalloc mimalloc static_jemalloc static_tcmalloc static_glibc all_static_jemalloc \
-	all_static_tcmalloc musl static_musl
+WAYS_malloc_names = plain jemalloc tcmalloc mimalloc static_jemalloc static_tcmalloc static_mimalloc static_glibc \
+	all_static_jemalloc all_static_tcmalloc musl static_musl
 WAYS_jemalloc_api = jemalloc static_jemalloc static_rjem static_je
-WAYS_mimalloc_api = mimalloc
+WAYS_mimalloc_api = mimalloc static_mimalloc
 WAYS_tcmalloc_api = tcmalloc static_tcmalloc
 WAYS_own_pool = plain
 WAYS_own_arena = plain
@@ -67,7 +69,7 @@ endef
 
 # Names of files are made of the names of sources, so that a pattern rule cannot say it.
 define allocator_rule
-$(ALLOCATORS)/$(1).$(2): tests/victims/allocators/$(1)$(3) $(filter %.a,$(WAY_$(2))) tests/victims/allocators.mk \
+$(ALLOCATORS)/$(1).$(2): tests/victims/allocators/$(1)$(3) $(filter $(ALLOCATORS)/%.a,$(WAY_$(2))) tests/victims/allocators.mk \
 		$(BUILD)/stamp/victims
 	$$(call build_allocator_victim,$$(call way_cc,$(4)))
 endef

@@ -172,6 +172,7 @@ int main(int argc, char **argv)
 	crew__start(THREADS, work);
 	victim__ready(argc, argv);
 	crew__run();
+	book__note("heaps", 2 * THREADS * rounds);
 	book__note("expanded", expanded);
 	book__note("expanded_not", expanded_not);
 	return victim__truth();
