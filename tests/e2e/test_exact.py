@@ -17,7 +17,7 @@ EXACT = [
     pytest.param(("threads8", "8"), marks=pytest.mark.first_light),
     ("signal_in_malloc_altstack", "3"), ("longjmp_hook",), ("many_live", "50000"), ("hostile_name",),
     ("musl_family",), ("musl_family", "8"), ("musl_failures",), ("musl_realloc",), ("musl_tail_jump",),
-    ("musl_one_call_site",), ("musl_odd",), ("musl_threads", "8"),
+    ("musl_one_call_site",), ("musl_odd",), ("musl_threads", "8"), ("musl_never_frees",),
 ]
 
 

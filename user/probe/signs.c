@@ -114,7 +114,8 @@ static const struct family *find_owner(const struct pass *p, const char *soname,
 {
 	const struct sign *of = p->s->of;
 
-	if (!p->malloc_at || !p->has_free)
+	/* A static program carries what of its libc it calls: free, or not. */
+	if (!p->malloc_at || (!p->has_free && (soname || !p->has_libc_start)))
 		return NULL;
 	if (soname && !strncmp(soname, "ld-linux", 8))
 		return NULL; /* the loader's own, used only until libc is there */
