@@ -72,13 +72,18 @@ static __always_inline int step_deref(struct walk *w)
  */
 static __always_inline int step_guess(struct task_state *ts, struct walk *w, bool in_chain)
 {
-	ts->stack.flags |= LT_STACK_GUESSED;
+	int err;
+
 	if (!w->fp && in_chain)
 		return -1;
 	if (w->fp & 7 || w->fp < w->sp || w->fp - w->sp > GUESS_SPAN)
 		return LT_END_IMPLAUSIBLE;
+	err = step_to(w, w->fp + 2 * sizeof(u64), 2);
+	if (err)
+		return err;
 	w->guessed = 1;
-	return step_to(w, w->fp + 2 * sizeof(u64), 2);
+	ts->stack.flags |= LT_STACK_GUESSED;
+	return 0;
 }
 
 /* 0: w is the caller now. -1: there is none. Else enum lt_stack_end. */

@@ -39,8 +39,9 @@ void finisher__free(struct finisher *f);
  * Walk. pcs[0] is the pc itself, then return addresses (after a signal frame the interrupted pc); interrupted[i] is set
  * for those that are not after a call. At most `max`; *n of them. Returns why it ended: LT_END_WHOLE, or what is
  * missing (LT_END_UNREADABLE: the copy is too short; LT_END_NO_RULE: no rules, or none that are safe to use). *flags
- * becomes LT_STACK_GUESSED where a frame pointer was assumed in memory without unwind information, as the kernel side
- * does, else 0. A file is read when a walk first meets it (milliseconds), and time for hostile ones is bounded.
+ * becomes LT_STACK_GUESSED where a frame was found by a frame pointer assumed in memory without unwind information, as
+ * the kernel side does, else 0. A file is read when a walk first meets it (milliseconds), and time for hostile ones is
+ * bounded.
  */
 enum lt_stack_end finisher__walk(struct finisher *f, const struct mappings *m, const struct stack_copy *copy,
 				 uint64_t *pcs, bool *interrupted, unsigned int max, unsigned int *n,
