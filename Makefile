@@ -91,7 +91,8 @@ VICTIMS = $(patsubst tests/%,$(BUILD)/%,$(sort $(basename $(wildcard tests/victi
 STACKS_FLAGS = O0 O1 O2 O3 Os O2+fcf-protection O2+fno-plt O2+fno-asynchronous-unwind-tables+fexceptions
 STACKS = $(foreach cc,gcc clang,$(STACKS_FLAGS:%=$(BUILD)/stacks/$(cc)+%)) $(addprefix $(BUILD)/stacks/, \
 	gcc+O2+flto clang+O2+flto+fuse-ld~lld gcc+O2+mstackrealign gcc+O2+mpreferred-stack-boundary~5 \
-	gcc+O2+fno-omit-frame-pointer)
+	gcc+O2+fno-omit-frame-pointer $(foreach cc,gcc clang,$(cc)+O2+static) gcc+O2+static-pie \
+	musl-gcc+O2 musl-gcc+O2+static)
 include tests/victims/allocators.mk
 # The tests' own walker of call stacks, to compare with.
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
@@ -238,7 +239,7 @@ $(BUILD)/victims/%: tests/victims/%.c $(BUILD)/stamp/victims
 $(BUILD)/victims/%: tests/victims/%.cc $(BUILD)/stamp/victims
 	$(call build_victim,$(CXX))
 
-compiler = $(if $(filter gcc+%,$*),$(CC),$(CLANG))
+compiler = $(or $(if $(filter gcc+%,$*),$(CC)),$(if $(filter clang+%,$*),$(CLANG)),$(firstword $(subst +, ,$*)))
 
 $(BUILD)/stacks/%: tests/victims/stacks_matrix.c $(BUILD)/stamp/victims
 	@mkdir -p $(@D)

@@ -15,11 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 
 import golden  # noqa: E402  after the lines that say where from
+import redis_server  # noqa: E402
 from programs import Leaktrace, Program  # noqa: E402
 
 LEAKTRACE = os.environ.get("LEAKTRACE", f"{golden.BUILD}/leaktrace")
@@ -47,23 +49,40 @@ class Lab:
             self.programs.pop().kill()
 
 
-def programs(folder):
-    """name → command, or None where it is not installed."""
-    source = f"{folder}/program.c"
-    with open(source, "w", encoding="utf-8") as file:
-        file.write("\n".join(f"int f{i}(int *x, int n) {{ int r = {i}; while (n--) r += x[n] * {i}; return r; }}"
-                             for i in range(8)))
+@dataclass
+class Subject:
+    command: list
+    allocator: str = "libc.so"  # in the path of the file that has it
+    meanwhile: object = None    # what to do while it runs
+
+
+def redis(folder):
+    server, client = shutil.which("redis-server"), shutil.which("redis-cli")
+    if not server or not client:
+        return None
+    return Subject(redis_server.command(server, folder), "libjemalloc.so", lambda: redis_server.ask(client, folder))
+
+
+def subjects(folder):
+    """name → Subject, or None where it is not installed."""
+    source = folder / "program.c"
+    source.write_text("\n".join(f"int f{i}(int *x, int n) {{ int r = {i}; while (n--) r += x[n] * {i}; return r; }}"
+                                for i in range(8)))
     clang, perl, sqlite = (shutil.which(name) for name in ("clang", "perl", "sqlite3"))
     return {
-        "C++ (map, regex, exceptions)": [f"{golden.BUILD}/victims/stacks_cpp"],
-        "C, gcc -O2": [f"{golden.BUILD}/stacks/gcc+O2"],
-        "C, gcc -O2, frame pointers": [f"{golden.BUILD}/stacks/gcc+O2+fno-omit-frame-pointer"],
-        "python3, imports": ["/usr/bin/python3", "-c", "import json, ctypes, sqlite3, ssl, decimal, asyncio"],
-        "perl": perl and [perl, "-MPOSIX", "-e", "my %h; $h{$_} = [1 .. $_ % 9] for 1 .. 300; print join ',', sort keys %h"],
-        "sqlite3": sqlite and [sqlite, ":memory:", "create table t(a, b); insert into t values(1, 'x'), (2, 'y');"
-                               "select b, count(*) from t group by b order by 2;"],
-        "clang -cc1 -O2": clang and [clang, "-cc1", "-triple", "x86_64-pc-linux-gnu", "-emit-obj", "-O2", "-o",
-                                     f"{folder}/program.o", source],
+        "C++ (map, regex, exceptions)": Subject([f"{golden.BUILD}/victims/stacks_cpp"]),
+        "C, gcc -O2": Subject([f"{golden.BUILD}/stacks/gcc+O2"]),
+        "C, gcc -O2, frame pointers": Subject([f"{golden.BUILD}/stacks/gcc+O2+fno-omit-frame-pointer"]),
+        "C, gcc -O2, static": Subject([f"{golden.BUILD}/stacks/gcc+O2+static"], "stacks/gcc+O2+static"),
+        "python3, imports": Subject(["/usr/bin/python3", "-c", "import json, ctypes, sqlite3, ssl, decimal, asyncio"]),
+        "perl": perl and Subject([perl, "-MPOSIX", "-e",
+                                  "my %h; $h{$_} = [1 .. $_ % 9] for 1 .. 300; print join ',', sort keys %h"]),
+        "sqlite3": sqlite and Subject([sqlite, ":memory:",
+                                       "create table t(a, b); insert into t values(1, 'x'), (2, 'y');"
+                                       "select b, count(*) from t group by b order by 2;"]),
+        "redis-server, jemalloc": redis(folder),
+        "clang -cc1 -O2": clang and Subject([clang, "-cc1", "-triple", "x86_64-pc-linux-gnu", "-emit-obj", "-O2", "-o",
+                                             folder / "program.o", source]),
     }
 
 
@@ -72,10 +91,11 @@ def can_choose():
                           stderr=subprocess.DEVNULL, timeout=10, check=False).returncode == 0
 
 
-def measure(lab, command, options):
+def measure(lab, subject, options):
     """(stacks, right ones, stacks whose direct caller is right)"""
-    run = golden.Run(lab, *command, functions=(*golden.FUNCTIONS, "posix_memalign"))
-    _, document = run.observe(*options, seconds=SECONDS)
+    run = golden.Run(lab, *subject.command, functions=(*golden.FUNCTIONS, "posix_memalign"),
+                     options=["-m", subject.allocator])
+    _, document = run.observe(*options, seconds=SECONDS, meanwhile=subject.meanwhile)
     result = run.compare(document)
     wanted, found = run.stacks(), golden.read_leaktrace(document, run.pid)
     callers = {(name, chain[:1]) for name, stacks in found.items() for chain in stacks}
@@ -100,14 +120,14 @@ def main():
     shown = 0
     with tempfile.TemporaryDirectory(prefix="leaktrace-stacks-") as folder:
         lab = Lab(folder)
-        for name, command in programs(folder).items():
+        for name, subject in subjects(lab.tmp).items():
             if args.only not in name:
                 continue
-            if not command:
+            if not subject:
                 print(f"{name:30} SKIPPED: not installed")
                 continue
             try:
-                show(name, [measure(lab, command, ["--stacks", way] if len(ways) > 1 else []) for way in ways])
+                show(name, [measure(lab, subject, ["--stacks", way] if len(ways) > 1 else []) for way in ways])
                 shown += 1
             finally:
                 lab.clear()

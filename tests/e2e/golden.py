@@ -105,9 +105,8 @@ def show(chain):
 class Beginnings:
     """Chains that libdwfl could not finish."""
 
-    def __init__(self, stacks):
-        # One frame is no evidence: it would excuse whatever leaktrace makes of it.
-        self.chains = {chain for chain, stack in stacks.items() if not stack.whole and len(chain) > 1}
+    def __init__(self, stacks, shortest):
+        self.chains = {chain for chain, stack in stacks.items() if not stack.whole and len(chain) >= shortest}
         self.lengths = sorted({len(chain) for chain in self.chains}, reverse=True)
 
     def of(self, chain):
@@ -156,8 +155,8 @@ def give_back_late(result, golden, leaktrace):
     return stacks
 
 
-def compare_function(result, golden, leaktrace, sampled):
-    beginnings = Beginnings(golden)
+def compare_function(result, golden, leaktrace, sampled, shortest):
+    beginnings = Beginnings(golden, shortest)
     continued = collections.Counter()
     for chain, stack in leaktrace.items():
         begin = beginnings.of(chain)
@@ -190,13 +189,14 @@ def compare_stack(result, chain, stack, other, sampled):
         result.cut.append(show(chain))
 
 
-def compare(golden, leaktrace, functions=FUNCTIONS, sampled=False, late=False):
+def compare(golden, leaktrace, functions=FUNCTIONS, sampled=False, late=False, shortest=2):
     """The stacks of these functions. With `sampled` golden has seen only some of the calls; with `late` leaktrace need not
-    have been in time for libraries that come and go."""
+    have been in time for libraries that come and go. `shortest`: frames that excuse whatever leaktrace makes of the rest,
+    where libdwfl could not go on; mostly, one is no evidence."""
     result = Comparison()
     for function in functions:
         found = give_back_late(result, golden[function], leaktrace[function]) if late else leaktrace[function]
-        compare_function(result, golden[function], found, sampled)
+        compare_function(result, golden[function], found, sampled, shortest)
     return result
 
 
@@ -240,11 +240,13 @@ class Run:
     def stacks(self, by_place=False):
         return read_golden(self.path, by_place)
 
-    def observe(self, *options, seconds=WORK_SECONDS, status=0):
-        """Trace all of it. Returns golden's counts and leaktrace's report."""
+    def observe(self, *options, seconds=WORK_SECONDS, status=0, meanwhile=None):
+        """Trace all of it, and do something meanwhile. Returns golden's counts and leaktrace's report."""
         self.trace_it(*options)
         self.go()
+        if meanwhile:
+            meanwhile()
         return self.finish(seconds), self.document(status)
 
-    def compare(self, document, sampled=False, late=False):
-        return compare(self.stacks(), read_leaktrace(document, self.pid), self.functions, sampled, late)
+    def compare(self, document, **how):
+        return compare(self.stacks(), read_leaktrace(document, self.pid), self.functions, **how)

@@ -9,22 +9,22 @@ import subprocess
 import pytest
 
 import golden
-import traces
+import redis_server
 from exact import losses
 from foreign import ReturnProbes
-from programs import START_SECONDS, WORK_SECONDS
+from programs import WORK_SECONDS
 
 PYTHON = "/usr/bin/python3"
 IMPORTS = "import json, ctypes, sqlite3, ssl, decimal, bz2, lzma, curses, xml.parsers.expat, asyncio, zoneinfo"
 FOUR = (*golden.FUNCTIONS, "posix_memalign")
 SOAK = pytest.mark.soak
 
-IN_CI = ("gcc+O0", "gcc+O2", "gcc+Os", "clang+O2", "clang+O0", "gcc+O2+fcf-protection")
+IN_CI = ("gcc+O0", "gcc+O2", "gcc+Os", "clang+O2", "clang+O0", "gcc+O2+fcf-protection", "gcc+O2+static")
 
 
 def matrix():
-    """The ways that the Makefile builds stacks_matrix in."""
-    names = sorted(os.path.basename(path) for path in glob.glob(f"{golden.BUILD}/stacks/*+O*"))
+    """The ways that the Makefile builds stacks_matrix in, with glibc."""
+    names = sorted(os.path.basename(path) for path in glob.glob(f"{golden.BUILD}/stacks/[!m]*+O*"))
     return [pytest.param(name, marks=() if name in IN_CI else SOAK) for name in names]
 
 
@@ -35,9 +35,9 @@ def need(program):
     return path
 
 
-def check(run, document, counts, unfinished=0, sampled=False, late=False):
+def check(run, document, counts, unfinished=0, **how):
     """leaktrace saw what golden saw. `unfinished`: how many stacks libdwfl itself may fail at."""
-    result = run.compare(document, sampled, late)
+    result = run.compare(document, **how)
     assert losses(document) == {}
     assert counts["walked"] and counts["strange"] == 0 and not counts["execed"], counts
     assert result.unfinished <= unfinished, counts
@@ -96,8 +96,25 @@ def test_libraries_at_full_speed(lab):
 @pytest.mark.parametrize("build", matrix())
 def test_every_kind_of_frame(lab, build):
     """Below makecontext() libdwfl looks one byte before __start_context, where there is nothing."""
-    result = check(*observe(lab, f"{golden.BUILD}/stacks/{build}", functions=FOUR), unfinished=2)
+    allocator = build if "static" in build else "libc.so"
+    result = check(*observe(lab, f"{golden.BUILD}/stacks/{build}", functions=FOUR, options=["-m", allocator]), unfinished=2)
     assert result.stacks > 300
+
+
+@pytest.mark.parametrize("build", ["musl-gcc+O2", "musl-gcc+O2+static"])
+def test_frames_up_to_those_of_musl(lab, build):
+    """Nothing describes musl's own frames: no stack can be finished below one, and none may be said to be. It is compared
+    up to the first one. Beyond, there is only what is marked as guessed, and what signals have interrupted: how the kernel
+    lays out their frames is known without a description."""
+    allocator = build if "static" in build else "libc.so"
+    run, document, counts = observe(lab, f"{golden.BUILD}/stacks/{build}", functions=FOUR, options=["-m", allocator, "-g"])
+    result = check(run, document, counts, unfinished=1000, shortest=1)
+    assert result.stacks == result.unfinished > 30 and counts["whole"] == 0
+    assert all(site["truncated"] for site in document["sites"])
+    wanted = run.stacks()
+    found = golden.read_leaktrace({"sites": [site for site in document["sites"] if not site["guessed"]]}, run.pid)
+    beyond = [chain for name, stacks in found.items() for chain in stacks if chain not in wanted[name]]
+    assert len(beyond) <= 8
 
 
 def test_depth_is_cut_and_said_so(lab):
@@ -183,25 +200,27 @@ def test_clang(lab):
     assert result.stacks > 3000
 
 
-@SOAK
-def test_redis(lab):
-    """With libc's malloc in the place of its jemalloc."""
+def observe_redis(lab, **more):
+    """Returns the run, leaktrace's report and golden's counts."""
     server, client = need("redis-server"), need("redis-cli")
+    run = golden.Run(lab, *redis_server.command(server, lab.tmp), **more)
+    counts, document = run.observe(meanwhile=lambda: redis_server.ask(client, lab.tmp))
+    return run, document, counts
+
+
+def test_redis(lab):
+    """On jemalloc, the library that it is linked to."""
+    result = check(*observe_redis(lab, functions=FOUR, options=["-m", "libjemalloc.so"]))
+    assert result.stacks > 300
+
+
+@SOAK
+def test_redis_on_libc(lab):
+    """With libc's malloc in the place of its jemalloc."""
     libc = next(iter(glob.glob("/lib/x86_64-linux-gnu/libc.so.6")), None)
     if not libc:
         pytest.skip("there is no /lib/x86_64-linux-gnu/libc.so.6")
-    socket = lab.tmp / "redis"
-    run = golden.Run(lab, server, "--port", 0, "--unixsocket", socket, "--save", "", "--dir", lab.tmp,
-                     env={**os.environ, "LD_PRELOAD": libc})
-    run.trace_it()
-    run.go()
-    assert traces.poll(socket.exists, True, START_SECONDS), run.golden
-    for words in (["set", "k", "v" * 1000], ["lpush", "l", *map(str, range(300))], ["sort", "l"], ["info"],
-                  ["hset", "h", "f", "v"], ["eval", "return redis.call('get', 'k')", "0"], ["zadd", "z", "1", "m"],
-                  ["config", "get", "*"], ["debug", "sleep", "0"], ["shutdown", "nosave"]):
-        subprocess.run([client, "-s", socket, *words], timeout=WORK_SECONDS, stdout=subprocess.DEVNULL, check=False)
-    counts = run.finish()
-    check(run, run.document(), counts)
+    check(*observe_redis(lab, env={**os.environ, "LD_PRELOAD": libc}))
 
 
 @SOAK

@@ -11,27 +11,16 @@
  * Calls that leaktrace ignores are left out by the same rules: those made by the allocator itself, and the tail jump of
  * one function to another. In the end: DONE {...} with counts, and the chains in the file of --output.
  */
-#include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "options.h"
 #include "tracee.h"
 #include "walker.h"
 
 #define MAX_INNER 16
-
-struct options {
-	const char *input, *output, *module;
-	char *functions[MAX_BREAKPOINTS]; /* that are walked at */
-	unsigned int n_functions;
-	char *returns[MAX_BREAKPOINTS]; /* MODULE:NAME, whose return addresses are remembered */
-	unsigned int n_returns;
-	uint64_t stops, every;
-	bool only_start;
-	char **command;
-};
 
 struct counts {
 	uint64_t stops, walked, nested, tail_jumps, ends[3];
@@ -48,70 +37,6 @@ struct golden {
 	} inner[MAX_INNER]; /* functions of the allocator */
 	unsigned int n_inner;
 };
-
-static const struct argp_option table[] = {
-	{"functions", 'f', "NAME[,NAME...]", 0, "Allocator functions, default malloc", 0},
-	{"module", 'm', "TEXT", 0, "They are in the file whose path holds TEXT, default libc.so", 0},
-	{"returns", 'r', "TEXT:NAME", 0, "Some return probe sits on function NAME of the file with TEXT in its path",
-	 0},
-	{"stops", 'n', "N", 0, "Let the program run freely after N calls", 0},
-	{"every", 'e', "N", 0, "Walk at every Nth call only", 0},
-	{"input", 'i', "FILE", 0, "stdin of the program, default /dev/null", 0},
-	{"output", 'o', "FILE", 0, "Write the chains to FILE", 0},
-	{"only-start", 's', NULL, 0, "No breakpoints: start it like that, and let go of it", 0},
-	{0},
-};
-
-static void split(struct argp_state *state, struct options *o, char *list)
-{
-	for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
-		if (o->n_functions == MAX_BREAKPOINTS)
-			argp_error(state, "the processor has %d breakpoints", MAX_BREAKPOINTS);
-		o->functions[o->n_functions++] = name;
-	}
-}
-
-static int parse(int key, char *arg, struct argp_state *state)
-{
-	struct options *o = state->input;
-
-	switch (key) {
-	case 'f':
-		split(state, o, arg);
-		return 0;
-	case 'm':
-		o->module = arg;
-		return 0;
-	case 'r':
-		if (o->n_returns == MAX_BREAKPOINTS || !strchr(arg, ':'))
-			argp_error(state, "-r wants TEXT:NAME, up to %d times", MAX_BREAKPOINTS);
-		o->returns[o->n_returns++] = arg;
-		return 0;
-	case 'n':
-		o->stops = strtoull(arg, NULL, 10);
-		return 0;
-	case 'e':
-		o->every = strtoull(arg, NULL, 10);
-		return 0;
-	case 'i':
-		o->input = arg;
-		return 0;
-	case 'o':
-		o->output = arg;
-		return 0;
-	case 's':
-		o->only_start = true;
-		return 0;
-	case ARGP_KEY_ARGS:
-		o->command = state->argv + state->next;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_usage(state);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
 
 static int add_breakpoint(struct golden *g, const char *module, const char *name)
 {
@@ -203,9 +128,10 @@ static void on_stop(struct golden *g, struct thread *thread, const struct user_r
 		return;
 	thread->sp = regs->rsp;
 	thread->ret = ret;
+	thread->function = function;
 	thread->jumps = may_jump(g->opt.functions[function], regs);
 	c->stops++;
-	if (last.jumps && last.sp == regs->rsp && last.ret == ret)
+	if (last.jumps && last.function != function && last.sp == regs->rsp && last.ret == ret)
 		c->tail_jumps++;
 	else if (is_inner(g, ret))
 		c->nested++;
@@ -284,17 +210,12 @@ static int run(struct golden *g)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {
-		table, parse, "COMMAND [ARGS...]", "The call stacks of allocations, by libdwfl.", NULL, NULL, NULL};
-	static struct golden g = {.opt = {.input = "/dev/null", .module = "libc.so", .every = 1},
-				  .walker = {.memory = -1, .program = -1}};
-	static char only_malloc[] = "malloc";
+	static struct golden g = {.walker = {.memory = -1, .program = -1}};
 	int status;
 
 	unsetenv("DEBUGINFOD_URLS");
-	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &g.opt);
-	if (!g.opt.n_functions)
-		g.opt.functions[g.opt.n_functions++] = only_malloc;
+	options__parse(&g.opt, argc, argv);
+	g.walker.no_guesses = g.opt.no_guesses;
 	status = run(&g);
 	walker__close(&g.walker);
 	chains__free(&g.chains);

@@ -20,6 +20,7 @@ struct thread {
 	pid_t tid;
 	/* The last call that was stopped at. */
 	uint64_t sp, ret;
+	unsigned int function;
 	bool jumps; /* and may end in a jump to another function, with the same stack pointer */
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -45,12 +46,45 @@ static bool memory_read(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *value, void 
 	return true;
 }
 
+static bool covers(Dwarf_CFI *cfi, Dwarf_Addr pc)
+{
+	Dwarf_Frame *frame = NULL;
+	bool yes = cfi && !dwarf_cfi_addrframe(cfi, pc, &frame);
+
+	free(frame);
+	return yes;
+}
+
+/* Is there unwind information for the instruction at pc? Elsewhere libdwfl assumes a frame pointer. */
+static bool is_described(struct walker *w, uint64_t pc)
+{
+	Dwfl_Module *module = dwfl_addrmodule(w->dwfl, pc);
+	Dwarf_Addr bias = 0;
+	Dwarf_CFI *cfi;
+
+	if (!module)
+		return false;
+	cfi = dwfl_module_eh_cfi(module, &bias);
+	if (covers(cfi, pc - bias))
+		return true;
+	cfi = dwfl_module_dwarf_cfi(module, &bias);
+	return covers(cfi, pc - bias);
+}
+
+/*
+ * The thread is at the first instruction of a function, with the return address on top of the stack. Where nothing
+ * describes the function, the walk begins as if it had returned.
+ */
 static bool initial_registers(Dwfl_Thread *thread, void *arg)
 {
-	const struct user_regs_struct *r = ((struct walker *)arg)->regs;
-	const Dwarf_Word regs[] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8,
-				   r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
+	struct walker *w = arg;
+	const struct user_regs_struct *r = w->regs;
+	Dwarf_Word regs[] = {r->rax, r->rdx, r->rcx, r->rbx, r->rsi, r->rdi, r->rbp, r->rsp, r->r8,
+			     r->r9,  r->r10, r->r11, r->r12, r->r13, r->r14, r->r15, r->rip};
 
+	w->from_caller = !is_described(w, r->rip) && !walker__read(w, r->rsp, &regs[16]);
+	if (w->from_caller)
+		regs[7] += sizeof(regs[16]);
 	return dwfl_thread_state_registers(thread, 0, sizeof(regs) / sizeof(regs[0]), regs);
 }
 
@@ -153,6 +187,11 @@ static int on_frame(Dwfl_Frame *frame, void *arg)
 		.path = map ? map->path : -1,
 		.offset = map && map->path >= 0 ? pc - map->start + map->offset : 0,
 	};
+	if (w->no_guesses && !is_described(w, pc - !is_activation)) {
+		w->chain->end = CHAIN_FAILED;
+		snprintf(w->error, sizeof(w->error), "no unwind information");
+		return DWARF_CB_ABORT;
+	}
 	return DWARF_CB_OK;
 }
 
@@ -169,7 +208,7 @@ void walker__walk(struct walker *w, pid_t tid, struct chain *c)
 		snprintf(w->error, sizeof(w->error), "%s", dwfl_errmsg(-1));
 	}
 	/* The function that was entered is no return address. */
-	if (c->n)
+	if (c->n && !w->from_caller)
 		memmove(c->words, c->words + 1, --c->n * sizeof(*c->words));
 }
 

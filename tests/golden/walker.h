@@ -6,6 +6,7 @@
 #pragma once
 
 #include <elfutils/libdwfl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/user.h>
@@ -32,6 +33,8 @@ struct walker {
 	uint8_t bytes[STACK_WINDOW];
 	struct chain *chain; /* under way */
 	char error[128];     /* of the last chain that failed */
+	bool no_guesses;     /* a chain ends where there is no unwind information */
+	bool from_caller;    /* the walk under way began at the return address, not at the function */
 };
 
 /* pid is stopped and traced by the caller. Complains and returns -1 when it cannot be walked. */

@@ -297,6 +297,7 @@ static NOINLINE void all_signals(void)
 	signals(SA_ONSTACK);
 }
 
+#ifdef __GLIBC__
 static ucontext_t caller, coroutine;
 
 static void coroutine_body(int n)
@@ -322,6 +323,12 @@ static NOINLINE void coroutines(void)
 	for (int i = 0; i < 4; i++)
 		swapcontext(&caller, &coroutine);
 }
+#else
+/* musl has none. */
+static void coroutines(void)
+{
+}
+#endif
 
 static void *thread(void *arg)
 {
