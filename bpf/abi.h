@@ -40,6 +40,13 @@ enum lt_op {
 	LT_OP_DISSOLVE = 7,  /* the pool is gone, its blocks are not */
 };
 
+/* What a realloc that returns NULL has done to the block. */
+enum lt_failed_realloc {
+	LT_FAILED_KEEPS = 0,
+	LT_FAILED_ZERO_FREES = 1, /* freed it if the size was 0: glibc */
+	LT_FAILED_FREES = 2,	  /* freed it: reallocf(3) of BSD */
+};
+
 /* Registers as the instruction set numbers them: rax 0, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 to r15. */
 #define LT_NO_REG 0xff
 
@@ -49,7 +56,7 @@ struct lt_fn {
 	u32 module;
 	u8 op;
 	u8 size_reg, count_reg, ptr_reg; /* registers that have the arguments at the probed instruction, or LT_NO_REG */
-	u8 realloc_zero_frees;		 /* realloc(p, 0) frees p and returns NULL (glibc) */
+	u8 failed_realloc;		 /* enum lt_failed_realloc */
 	u8 ret_insns;			 /* its returns are seen at its ret instructions, not by a return probe */
 	u16 sp_offset; /* at the probed instruction the stack pointer is so many bytes lower than at the entry */
 	u16 pools;     /* number of the family, when it has pools, or releases all of its blocks at once; else 0 */

@@ -16,6 +16,7 @@
 #include "stack.h"
 #include "block.h"
 #include "pool.h"
+#include "reset.h"
 
 /* Bytes asked for; saturates where count * size overflows (the call will fail, and this is the size it failed with). */
 static __always_inline u64 requested_size(struct pt_regs *ctx, const struct lt_fn *fn)
@@ -44,27 +45,19 @@ static __always_inline void count_free(u32 slot, bool tracked)
 }
 
 /*
- * Is it a release that goes on in another function? free_sized() may end in a jump to free(): same frame, same pointer.
- * operator delete may call it, and a wrapper with another pointer, that of its own header.
+ * Is it a release that goes on in another function? free_sized() may end in a jump to free(): same frame, same pointer;
+ * what ends a pool, with that of the pool itself.
  */
 static __always_inline bool is_same_release(const struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret)
 {
-	struct lt_fn *last;
-	u32 last_id = ts->free_fn;
-
-	if (!ts->free_sp || last_id == id)
-		return false;
-	if (ts->free_sp == sp)
-		return ts->free_ret == ret && ts->free_ptr == ptr;
-	last = bpf_map_lookup_elem(&fns, &last_id);
-	return last && ts->free_sp > sp && called_by_allocator(last, ts->free_bias, ret);
+	return ts->free_sp == sp && ts->free_ret == ret && (!ts->free_ptr || ts->free_ptr == ptr) && ts->free_fn != id;
 }
 
 /*
  * nested: the allocator itself calls. What it frees is its own then, unless the program had that from below it: a pool
  * that is destroyed gives its chunks back, and they are whoever's that made the pool.
  */
-static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret, u64 bias, bool nested)
+static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret, bool nested)
 {
 	struct lt_block block;
 	bool tracked;
@@ -72,13 +65,8 @@ static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 
 	if (!ptr)
 		return;
 	nested = nested || is_same_release(ts, id, ptr, sp, ret);
-	if (!nested) {
-		ts->free_sp = sp;
-		ts->free_bias = bias;
-		ts->free_ret = ret;
-		ts->free_ptr = ptr;
-		ts->free_fn = id;
-	}
+	if (!nested)
+		enter_release(ts, id, ptr, sp, ret);
 	tracked = !block_take(ts->slot, ptr, &block);
 	if (tracked)
 		site_sub(&block);
@@ -111,7 +99,7 @@ static __always_inline bool replaces(const struct lt_fn *fn)
 }
 
 static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr,
-				    u64 sp, u64 ret, u64 bias, enum stack_method method)
+				    u64 sp, u64 ret, enum stack_method method)
 {
 	u64 size = requested_size(ctx, fn);
 	bool wanted = size >= cfg_min_size && size <= cfg_max_size;
@@ -141,7 +129,7 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->slot = ts->slot;
 	p->fn = id;
 	p->ptr = ptr;
-	p->bias = bias;
+	p->covers = fn->covers;
 	p->pools = fn->pools;
 	p->pool = fn->pools ? argument(ctx, fn->pool_reg) : 0;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
@@ -157,7 +145,7 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 	u32 id = bpf_get_attach_cookie(ctx);
 	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
 	struct task_state *ts;
-	u64 sp, ret, ptr, bias;
+	u64 sp, ret, ptr;
 	bool nested;
 
 	count_hit();
@@ -172,15 +160,14 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 	/* First, as it drops what is stale: also a nested call's return could be taken for that of a call left here. */
 	if (pending_is_tail_jump(ts, fn, id, ptr, sp, ret))
 		return RETURN_UNWANTED;
-	bias = PT_REGS_IP(ctx) - fn->vaddr;
-	nested = called_by_allocator(fn, bias, ret) || called_by_pending(ts, sp, ret);
+	nested = is_nested(ts, fn->module, PT_REGS_IP(ctx) - fn->vaddr, sp, ret);
 	if (fn->op == LT_OP_FREE) {
-		on_free(ts, id, ptr, sp, ret, bias, nested);
+		on_free(ts, id, ptr, sp, ret, nested);
 		return RETURN_UNWANTED;
 	}
 	if (nested)
 		return RETURN_UNWANTED;
-	return on_alloc(ctx, ts, fn, id, ptr, sp, ret, bias, method);
+	return on_alloc(ctx, ts, fn, id, ptr, sp, ret, method);
 }
 
 static __always_inline void alloc_failed(const struct pending *p)
@@ -239,9 +226,11 @@ static __always_inline void on_realloc_return(struct pending *p, const struct lt
 	if (result) {
 		release_old(p);
 		alloc_done(p, result);
-	} else if (fn->realloc_zero_frees && p->ptr && !p->size) {
+	} else if (fn->failed_realloc == LT_FAILED_ZERO_FREES && p->ptr && !p->size) {
 		release_old(p);
 	} else {
+		if (fn->failed_realloc == LT_FAILED_FREES)
+			release_old(p);
 		alloc_failed(p);
 	}
 }
@@ -370,4 +359,14 @@ int on_leave(struct pt_regs *ctx)
 {
 	refuse_private_stack(ctx);
 	return on_return_probe(ctx);
+}
+
+/* A program of its own: it needs bpf_loop() (5.17), without which these functions are not hooked. */
+SEC("?uprobe")
+int on_reset(struct pt_regs *ctx)
+{
+	refuse_private_stack(ctx);
+	count_hit();
+	on_pool_end(ctx);
+	return cfg_sessions ? RETURN_UNWANTED : 0;
 }

@@ -148,6 +148,7 @@ static __always_inline struct task_state *task_enter(void)
 		/* What was pending before an exec belongs to an address space that is gone. */
 		__builtin_memset(ts->pending, 0, sizeof(ts->pending));
 		__builtin_memset(ts->evicted, 0, sizeof(ts->evicted));
+		__builtin_memset(ts->entered, 0, sizeof(ts->entered));
 		ts->free_sp = 0;
 		ts->slot = slot;
 		ts->exec_id = exec_id;

@@ -11,6 +11,10 @@
 #include "abi.h"
 #include "unwind_abi.h"
 
+/* Headers are shared by objects that call only some of their functions. */
+#undef __noinline
+#define __noinline __attribute__((noinline, unused))
+
 /* Written by user space before load; the verifier drops what they switch off. */
 extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
 extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
@@ -28,8 +32,7 @@ struct pending {
 	u64 sp;	 /* stack pointer at entry; identifies the call */
 	u64 ret; /* its return address */
 	u64 size;
-	u64 bias; /* run-time address of fn's module less the addresses in it */
-	u64 ptr;  /* posix_memalign: where the result goes; realloc: the old address */
+	u64 ptr; /* posix_memalign: where the result goes; realloc: the old address */
 	u64 pool;
 	struct lt_block old; /* realloc: the old block, taken from the block map */
 	u32 site;
@@ -38,8 +41,18 @@ struct pending {
 	u16 fn;
 	u8 used;
 	u8 has_old;
-	u32 at_ret; /* its return is seen at a ret instruction */
+	u16 at_ret; /* its return is seen at a ret instruction */
+	u16 covers; /* lt_fn.covers */
 	u32 pools;  /* lt_fn.pools */
+};
+
+/* A module with hooked functions that a thread has been in. A program has one or two. */
+#define LT_ENTERED 4
+
+struct entered {
+	u64 bias; /* its run-time address less the addresses in it */
+	u32 module;
+	u32 used;
 };
 
 /* An entry that had to make room; its return is a counted loss. */
@@ -74,9 +87,10 @@ struct task_state {
 	struct pending pending[LT_PENDING];
 	struct evicted evicted[LT_PENDING];
 	u64 free_sp, free_ret, free_ptr; /* the last call that released, to know what it releases by calling another */
-	u64 free_bias;
+	struct entered entered[LT_ENTERED];
+	u32 n_entered;
 	u32 free_fn;
-	u32 seq;
+	u32 seq, pad;
 	struct walk walk;
 	struct lt_rec_stack stack;
 };

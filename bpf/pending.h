@@ -89,40 +89,84 @@ static __noinline bool is_allocators(u32 module, u64 at)
 	return low < LT_MAX_RANGES && at < m->ranges[low].end;
 }
 
-/* Does the call come from inside the allocator that fn belongs to? bias is that of fn's module. */
-static __always_inline bool called_by_allocator(const struct lt_fn *fn, u64 bias, u64 ret)
+/* The thread is in a module, where it is loaded now. */
+static __always_inline void enter_module(struct task_state *ts, u32 module, u64 bias)
 {
-	return is_allocators(fn->module, ret - bias);
+	struct entered *e;
+	int i;
+
+#pragma unroll
+	for (i = 0; i < LT_ENTERED; i++) {
+		e = &ts->entered[i];
+		if (e->used && e->module == module && e->bias == bias)
+			return;
+	}
+	e = &ts->entered[ts->n_entered++ & (LT_ENTERED - 1)];
+	e->module = module;
+	e->bias = bias;
+	e->used = 1;
 }
 
-/* Is the call under way still, and was not left by a long jump? Then its return address is where it was. */
-static __always_inline bool is_active(const struct pending *p)
+/* Is a call with this frame under way still, and was not left by a long jump? Then its return address is in place. */
+static __always_inline bool is_active(u64 sp, u64 ret)
 {
-	return return_address(p->sp) == p->ret;
+	return return_address(sp) == ret;
 }
 
 /*
- * Does the call come from a function of another module that is pending itself, as malloc() from operator new? Or, where
- * all below that is its own, from anywhere below?
+ * Is the thread in a hooked call? Of one that releases that is not known, as its return is not watched. *covered: in
+ * one below which all is its own.
  */
-static __noinline bool called_by_pending(const struct task_state *ts, u64 sp, u64 ret)
+static __noinline bool is_in_hooked_call(const struct task_state *ts, u64 sp, bool *covered)
 {
-	struct lt_fn *fn;
-	u32 id;
+	bool in = ts->free_sp > sp;
 	int i;
 
+	*covered = false;
 #pragma unroll
 	for (i = 0; i < LT_PENDING; i++) {
 		const struct pending *p = &ts->pending[i];
 
 		if (!p->used || p->sp <= sp)
 			continue;
-		id = p->fn;
-		fn = bpf_map_lookup_elem(&fns, &id);
-		if (fn && (called_by_allocator(fn, p->bias, ret) || (fn->covers && is_active(p))))
+		in = true;
+		if (p->covers && is_active(p->sp, p->ret))
+			*covered = true;
+	}
+	return in;
+}
+
+/*
+ * Does the call come from inside an allocator? From that of the function that is called; or from another that this
+ * thread is in, as malloc() from operator new, and that perhaps from one more. Not from a handler that such a function
+ * calls, or a signal's: what these allocate is the program's.
+ */
+static __noinline bool is_nested(struct task_state *ts, u32 module, u64 bias, u64 sp, u64 ret)
+{
+	bool covered;
+	u32 i;
+
+	enter_module(ts, module, bias);
+	if (is_allocators(module, ret - bias))
+		return true;
+	if (!is_in_hooked_call(ts, sp, &covered))
+		return false;
+	for (i = 0; i < LT_ENTERED && !covered; i++) {
+		const struct entered *e = &ts->entered[i];
+
+		if (e->used && e->module != module && is_allocators(e->module, ret - e->bias))
 			return true;
 	}
-	return false;
+	return covered;
+}
+
+/* A call that releases is under way: what it calls is told by that. */
+static __always_inline void enter_release(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret)
+{
+	ts->free_sp = sp;
+	ts->free_ret = ret;
+	ts->free_ptr = ptr;
+	ts->free_fn = id;
 }
 
 /* The entry is given up. What it took from the block map goes back. */

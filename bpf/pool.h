@@ -26,7 +26,7 @@ static __always_inline u16 pool_tag(const struct lt_pool_key *key)
 }
 
 /* The pool has handed out an address. Negative: it cannot be remembered. */
-static __noinline __attribute__((unused)) int pool_add(const struct lt_pool_key *pool, u64 address)
+static __noinline int pool_add(const struct lt_pool_key *pool, u64 address)
 {
 	struct lt_pooled_key key = {.pool = *pool, .address = address};
 	u64 zero = 0, before, *last;

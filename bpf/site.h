@@ -87,7 +87,7 @@ static __always_inline void site_sub(const struct lt_block *block)
 }
 
 /* The id of the site with this hash, made if it is new. Always valid: an overflow site takes what does not fit. */
-static __noinline __attribute__((unused)) u32 site_find(u64 hash, u32 slot, u16 fn)
+static __noinline u32 site_find(u64 hash, u32 slot, u16 fn)
 {
 	u32 id, *known = bpf_map_lookup_elem(&site_ids, &hash);
 	struct lt_site *site;

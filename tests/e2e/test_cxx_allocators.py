@@ -64,7 +64,6 @@ def test_new_of_an_allocator(lab, way, family):
 @pytest.mark.parametrize("way, name, args", [
     pytest.param("plain", "libjemalloc.so.2", (), marks=SOAK), ("plain", "libtcmalloc_minimal.so.4", ()),
     ("plain", "libmimalloc.so.2", ("60", "1")), pytest.param("own_malloc", "libjemalloc.so.2", (), marks=SOAK),
-    pytest.param("own_arena", "libtcmalloc_minimal.so.4", (), marks=SOAK),
     pytest.param("static_libstdcxx", "libmimalloc.so.2", ("60", "1"), marks=SOAK)])
 def test_preloaded(lab, way, name, args):
     victim = lab.allocator_victim(f"cxx_new.{way}", *args, env=preloaded(library(name)))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include "host_calls.h"
 #include "heap.bpf.c"
-#include "reset.bpf.c"
 
 #define NO LT_NO_REG
 
@@ -27,9 +26,16 @@ static int (*const on_return_of[])(struct pt_regs *) = {
 static const struct lt_fn table[FN_COUNT] = {
 	[FN_FREE] = {.op = LT_OP_FREE, .size_reg = NO, .count_reg = NO, .ptr_reg = RDI},
 	[FN_FREE_SIZED] = {.op = LT_OP_FREE, .size_reg = NO, .count_reg = NO, .ptr_reg = RDI},
-	[FN_REALLOC] = {.op = LT_OP_REALLOC, .size_reg = RSI, .count_reg = NO, .ptr_reg = RDI, .realloc_zero_frees = 1},
-	[FN_REALLOCARRAY] =
-		{.op = LT_OP_REALLOC, .size_reg = RDX, .count_reg = RSI, .ptr_reg = RDI, .realloc_zero_frees = 1},
+	[FN_REALLOC] = {.op = LT_OP_REALLOC,
+			.size_reg = RSI,
+			.count_reg = NO,
+			.ptr_reg = RDI,
+			.failed_realloc = LT_FAILED_ZERO_FREES},
+	[FN_REALLOCARRAY] = {.op = LT_OP_REALLOC,
+			     .size_reg = RDX,
+			     .count_reg = RSI,
+			     .ptr_reg = RDI,
+			     .failed_realloc = LT_FAILED_ZERO_FREES},
 	[FN_MALLOC] = {.op = LT_OP_ALLOC, .size_reg = RDI, .count_reg = NO, .ptr_reg = NO},
 	[FN_CALLOC] = {.op = LT_OP_ALLOC, .size_reg = RSI, .count_reg = RDI, .ptr_reg = NO},
 	[FN_POSIX_MEMALIGN] = {.op = LT_OP_ALLOC_PTR, .size_reg = RDX, .count_reg = NO, .ptr_reg = RDI},
@@ -243,7 +249,7 @@ bool host__return_would_kill(u64 sp)
 
 bool host__called_by_allocator(const struct lt_fn *fn, u64 ip, u64 ret)
 {
-	return called_by_allocator(fn, ip - fn->vaddr, ret);
+	return is_nested(&host.current->state, fn->module, ip - fn->vaddr, 0x7fff00000000ull, ret);
 }
 
 void host__walk(u32 space, struct pt_regs *regs, u64 ret, u64 seed)

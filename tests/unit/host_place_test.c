@@ -284,6 +284,42 @@ static void allocator_frees_what_is_tracked(void **how)
 	host__assert_nothing_lost();
 }
 
+/*
+ * A third one above the two: operator new calls a wrapper's malloc, which calls the one below. The second call comes
+ * from code whose own call was not counted.
+ */
+static void layers(void **how)
+{
+	struct lt_module *third = host__module(2), *first = host__module(0);
+	struct lt_fn fn = host__fn(FN_CALLOC);
+	u32 i;
+
+	(void)how;
+	make_second_module();
+	fn.module = 2;
+	host__change_fn(FN_CALLOC, &fn);
+	*third = (struct lt_module){.n = 1, .ranges = {{fn.vaddr, fn.vaddr + 0x100}}};
+	for (i = 0; first->ranges[i].start != fn.vaddr; i++)
+		;
+	memmove(&first->ranges[i], &first->ranges[i + 1], (--first->n - i) * sizeof(first->ranges[0]));
+	for (i = 0; i < 3; i++) {
+		host__call(FN_ALIGNED_ALLOC, SP, RET, ARGS(16, 100));
+		host__call(FN_CALLOC, SP - 0x40, host__inside(FN_ALIGNED_ALLOC), ARGS(1, 100));
+		host__calls(FN_MALLOC, SP - 0x80, host__inside(FN_CALLOC), ARGS(116), A + 0x100 * i);
+		host__calls(FN_MALLOC, SP - 0x80, host__inside(FN_CALLOC), ARGS(8), B + 0x100 * i);
+		host__return(SP - 0x40, A + 0x100 * i);
+		host__return(SP, A + 0x100 * i);
+		host__assert_live(i + 1, 100 * (i + 1));
+	}
+	/* By a tail jump into the wrapper. */
+	host__call(FN_ALIGNED_ALLOC, SP, RET, ARGS(16, 7));
+	host__jump(FN_CALLOC, SP, ARGS(1, 7));
+	host__calls(FN_MALLOC, SP - 0x40, host__inside(FN_CALLOC), ARGS(23), C);
+	host__return(SP, C);
+	host__assert_live(4, 307);
+	host__assert_nothing_lost();
+}
+
 /* Whatever an allocator of the user's calls is its own, through helpers, too; but not after a long jump out of it. */
 static void all_below_is_its_own(void **how)
 {
@@ -314,7 +350,7 @@ int main(void)
 		HOST_TEST(jumps_between_probes),	HOST_TEST(far_behind_the_entry),
 		HOST_TEST(calls_between_modules),	HOST_TEST(left_by_an_exception),
 		HOST_TEST(wrapper_with_header),		HOST_TEST(allocator_frees_what_is_tracked),
-		HOST_TEST(all_below_is_its_own),
+		HOST_TEST(all_below_is_its_own),	HOST_TEST(layers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,32 @@ static int start_accounts(struct session *s, struct err *e)
 	return s->accountant ? 0 : err__set(e, -ENOMEM, "out of memory");
 }
 
+static bool is_same_file(const struct attached_module *a, const struct attached_module *b)
+{
+	return a->pid == b->pid && a->module == b->module;
+}
+
+/* A file may have functions of several families. */
+static bool is_first_of(const struct attached_module *m, unsigned int at)
+{
+	unsigned int i;
+
+	for (i = 0; i < at; i++) {
+		if (is_same_file(&m[i], &m[at]))
+			return false;
+	}
+	return true;
+}
+
+static unsigned int functions_of(const struct attached_module *m, unsigned int n, unsigned int at)
+{
+	unsigned int sum = 0, i;
+
+	for (i = 0; i < n; i++)
+		sum += is_same_file(&m[i], &m[at]) ? m[i].n_functions : 0;
+	return sum;
+}
+
 /* One line that says what is traced, for people and for scripts that wait for it. */
 static void announce(const struct session *s)
 {
@@ -42,9 +68,9 @@ static void announce(const struct session *s)
 			log__warn("process %d: %s", m[i].pid, m[i].reason);
 		else if (m[i].reason)
 			log__info("process %d: %s: %s", m[i].pid, m[i].path, m[i].reason);
-		else if (img)
+		else if (img && is_first_of(m, i))
 			log__note("tracing %s (pid %d): %u functions of %s, by %s; Ctrl-C ends with a report",
-				  img->comm, img->pid, m[i].n_functions, module__name(m[i].module),
+				  img->comm, img->pid, functions_of(m, n, i), module__name(m[i].module),
 				  attach_path__name(s->path));
 	}
 }

@@ -19,11 +19,23 @@ static const char *function_name(void *ctx, unsigned int fn)
 	return attacher__function(s->attacher, fn);
 }
 
+/* A library that was just loaded may bring an allocator. */
+static void attach_loaded(struct session *s, pid_t pid)
+{
+	const struct image *img = images__running(&s->images, pid);
+	struct err e;
+
+	if (img && s->attacher && attacher__attach(s->attacher, pid, &img->mappings, &e) < 0)
+		log__info("%s", e.text);
+}
+
 static void on_event(void *ctx, enum collector_event event, pid_t pid)
 {
 	struct session *s = ctx;
 
-	if (event == COLLECTOR_EXEC) {
+	if (event == COLLECTOR_LOADED) {
+		attach_loaded(s, pid);
+	} else if (event == COLLECTOR_EXEC) {
 		log__info("process %d runs another program now", pid);
 		s->rescan_until_ns = clock__mono_ns() + RESCAN_NS;
 	} else if (event == COLLECTOR_LEADER_EXIT) {

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* blocks: passes over the whole block map. They cost O(blocks), so they are made on request or at an exec only. */
+/* Passes over the whole block map, and those of pools. They cost O(blocks), so they are made on request or at an exec
+ * only. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -95,7 +97,28 @@ static int visit_purge(struct collector *c, const struct lt_block_key *key, cons
 	return 0;
 }
 
+/* Of maps whose keys begin with the pool. They are empty but where a program has one. */
+static void purge_pools(int fd, size_t key_size, uint32_t slot)
+{
+	union {
+		struct lt_pool_key pool;
+		struct lt_pooled_key pooled;
+	} key, next;
+	void *from = NULL;
+
+	while (!bpf_map_get_next_key(fd, from, &next)) {
+		if (from && key.pool.slot == slot)
+			bpf_map_delete_elem(fd, &key);
+		memcpy(&key, &next, key_size);
+		from = &key;
+	}
+	if (from && key.pool.slot == slot)
+		bpf_map_delete_elem(fd, &key);
+}
+
 void collector__purge(struct collector *c, uint32_t slot)
 {
 	visit_all(c, visit_purge, &slot);
+	purge_pools(bpf_map__fd(c->bpf->maps.pools), sizeof(struct lt_pool_key), slot);
+	purge_pools(bpf_map__fd(c->bpf->maps.pooled), sizeof(struct lt_pooled_key), slot);
 }

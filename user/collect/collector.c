@@ -65,9 +65,12 @@ static void on_loaded(struct collector *c, const struct lt_rec_process *rec)
 	unsigned int index;
 	struct image *img = images__by_slot(c->images, rec->slot, &index);
 
+	if (!img || img->end != IMAGE_RUNS)
+		return;
 	/* A process that keeps telling news is read no more often than there is some. */
-	if (img && img->end == IMAGE_RUNS && rec->time_ns >= img->mappings_ns)
+	if (rec->time_ns >= img->mappings_ns)
 		image__read_mappings(img, c->images);
+	c->options.on_event(c->options.ctx, COLLECTOR_LOADED, img->pid);
 }
 
 static int on_stack(struct collector *c, const struct lt_rec_stack *rec, size_t size)

@@ -17,7 +17,7 @@ struct tables;
 struct collector;
 
 /* What a process did; told after the collector has changed its images. */
-enum collector_event { COLLECTOR_EXEC, COLLECTOR_EXIT, COLLECTOR_LEADER_EXIT };
+enum collector_event { COLLECTOR_EXEC, COLLECTOR_EXIT, COLLECTOR_LEADER_EXIT, COLLECTOR_LOADED };
 
 /* A block that came or went, as it happened. */
 struct collected_event {

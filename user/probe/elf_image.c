@@ -74,6 +74,21 @@ static bool code_segment(struct elf_image *img, uint64_t vaddr, GElf_Phdr *ph)
 	return false;
 }
 
+bool elf_image__next_code(struct elf_image *img, size_t *i, uint64_t *start, uint64_t *end)
+{
+	GElf_Phdr ph;
+
+	for (; *i < img->n_phdrs; (*i)++) {
+		if (!segment(img, *i, &ph) || ph.p_type != PT_LOAD || !(ph.p_flags & PF_X))
+			continue;
+		*start = ph.p_vaddr;
+		*end = ph.p_vaddr + ph.p_filesz;
+		(*i)++;
+		return true;
+	}
+	return false;
+}
+
 int elf_image__file_offset(struct elf_image *img, uint64_t vaddr, uint64_t *offset)
 {
 	GElf_Phdr ph;

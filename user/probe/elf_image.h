@@ -42,6 +42,9 @@ bool elf_image__is_dynamic(struct elf_image *img);
 /* File offset of a virtual address inside an executable segment. -ENOENT: it lies in none. */
 int elf_image__file_offset(struct elf_image *img, uint64_t vaddr, uint64_t *offset);
 
+/* Its executable segments, by number from *i on: where the next one begins and ends. False: there are no more. */
+bool elf_image__next_code(struct elf_image *img, size_t *i, uint64_t *start, uint64_t *end);
+
 /* Code from an address on, at most n bytes of its executable segment, into buf. Returns how many; 0: it lies in none.
  */
 size_t elf_image__read_code(struct elf_image *img, uint64_t vaddr, void *buf, size_t n);

@@ -17,7 +17,8 @@ struct family_fn {
 	/* An exception may leave it. A return probe on such a function ends the process: the unwinder finds the
 	 * kernel's trampoline in place of the caller, and std::terminate() is called. */
 	bool throws;
-	const char *shown; /* what people call it; NULL: name */
+	bool failing_frees; /* a REALLOC that releases the block also when it fails */
+	const char *shown;  /* what people call it; NULL: name */
 	/* Not NULL: there is no symbol; it is at this address, as the symbols of a file of this name would number it.
 	 */
 	const char *module;
@@ -30,8 +31,13 @@ struct family {
 	const struct family_fn *fns;
 	unsigned int n;
 	const char *const *evident; /* a module that defines one of these has the family; ends with NULL */
-	/* All of the names may begin with something of the builder's choice, as in je_malloc. */
+	/*
+	 * All of the names may begin with something of the builder's choice, as in je_malloc. Then a module has the
+	 * family that defines the first of the evident names, and with the same prefix the second or a function whose
+	 * name goes on like evident_inner.
+	 */
 	bool has_prefix;
+	const char *evident_inner;
 	/* A library with a name that begins so is this allocator and nothing else; NULL: there is none. */
 	const char *soname;
 	/* What the names of its inner functions begin with, whose calls into it are its own; NULL: not needed. */

@@ -7,7 +7,7 @@ static const struct family_fn fns[] = {
 	RESIZE("xallocx", 0, 1), ALLOC("mallocx", 0), ALLOC("smallocx", 0),
 };
 
-static const char *const evident[] = {"mallocx", "dallocx", NULL};
+static const char *const evident[] = {"mallocx", "mallctl", NULL};
 
 const struct family family_jemalloc = {
 	.name = "jemalloc",
@@ -15,6 +15,7 @@ const struct family family_jemalloc = {
 	.n = FAMILY_COUNT(fns),
 	.evident = evident,
 	.has_prefix = true,
+	.evident_inner = "je_arena_",
 	.soname = "libjemalloc",
 	.realloc_zero_frees = true,
 };

@@ -3,11 +3,10 @@
 
 /*
  * mimalloc.h of versions 1.7 to 3. mi_heap_…() take the heap first, which is a pool.
- * mi_reallocf() releases also when it fails.
  */
 #define HEAP_ALLOC(fn, size, ...)	   FAMILY_POOL_FN(fn, LT_OP_ALLOC, size, LT_NO_ARG, LT_NO_ARG, 0, ##__VA_ARGS__)
 #define HEAP_ALLOC_N(fn, count, size, ...) FAMILY_POOL_FN(fn, LT_OP_ALLOC, size, count, LT_NO_ARG, 0, ##__VA_ARGS__)
-#define HEAP_REALLOC(fn)		   FAMILY_POOL_FN(fn, LT_OP_REALLOC, 2, LT_NO_ARG, 1, 0)
+#define HEAP_REALLOC(fn, ...)		   FAMILY_POOL_FN(fn, LT_OP_REALLOC, 2, LT_NO_ARG, 1, 0, ##__VA_ARGS__)
 #define HEAP_REALLOC_N(fn)		   FAMILY_POOL_FN(fn, LT_OP_REALLOC, 3, 2, 1, 0)
 #define HEAP(fn, op)			   FAMILY_POOL_FN(fn, op, LT_NO_ARG, LT_NO_ARG, LT_NO_ARG, 0)
 
@@ -20,7 +19,7 @@ static const struct family_fn fns[] = {
 	HEAP("mi_heap_destroy", LT_OP_RESET),
 	HEAP("mi_heap_delete", LT_OP_DISSOLVE),
 	REALLOC("mi_realloc", 0, 1),
-	REALLOC("mi_reallocf", 0, 1),
+	REALLOC("mi_reallocf", 0, 1, .failing_frees = true),
 	REALLOC("mi_rezalloc", 0, 1),
 	REALLOC("mi_realloc_aligned", 0, 1),
 	REALLOC("mi_realloc_aligned_at", 0, 1),
@@ -31,7 +30,7 @@ static const struct family_fn fns[] = {
 	REALLOC_N("mi_recalloc_aligned", 0, 1, 2),
 	REALLOC_N("mi_recalloc_aligned_at", 0, 1, 2),
 	HEAP_REALLOC("mi_heap_realloc"),
-	HEAP_REALLOC("mi_heap_reallocf"),
+	HEAP_REALLOC("mi_heap_reallocf", .failing_frees = true),
 	HEAP_REALLOC("mi_heap_rezalloc"),
 	HEAP_REALLOC("mi_heap_realloc_aligned"),
 	HEAP_REALLOC("mi_heap_realloc_aligned_at"),

@@ -221,9 +221,13 @@ void plan__free(struct plan *p)
 	vec__free(&p->names);
 }
 
-bool plan__realloc_zero_frees(const struct plan *p, const struct planned_fn *f)
+enum lt_failed_realloc plan__failed_realloc(const struct plan *p, const struct planned_fn *f)
 {
-	return f->family == &family_libc ? p->glibc_realloc : f->family->realloc_zero_frees;
+	bool zero_frees = f->family == &family_libc ? p->glibc_realloc : f->family->realloc_zero_frees;
+
+	if (f->fn->failing_frees)
+		return LT_FAILED_FREES;
+	return zero_frees ? LT_FAILED_ZERO_FREES : LT_FAILED_KEEPS;
 }
 
 /* Each once: C++ has many forms of the same. */

@@ -70,8 +70,8 @@ void plan__free(struct plan *p);
 /* A sentence about all functions that are counted where they call to, into buf[size]. False: there are none. */
 bool plan__word_counted_below(const struct plan *p, char *buf, size_t size);
 
-/* Does a call of it with size 0 that returns NULL release the block? */
-bool plan__realloc_zero_frees(const struct plan *p, const struct planned_fn *f);
+/* What a call of it that returns NULL has done to the block. */
+enum lt_failed_realloc plan__failed_realloc(const struct plan *p, const struct planned_fn *f);
 
 /* The register that has an argument at the probed instruction; LT_NO_REG for LT_NO_ARG. */
 uint8_t plan__register(const struct planned_fn *f, uint8_t arg);

@@ -122,7 +122,7 @@ static int publish_fn(struct plan_table *t, struct planned *p, const struct plan
 		.size_reg = plan__register(f, f->fn->size_arg),
 		.count_reg = plan__register(f, f->fn->count_arg),
 		.ptr_reg = plan__register(f, f->fn->ptr_arg),
-		.realloc_zero_frees = plan__realloc_zero_frees(&p->plan, f),
+		.failed_realloc = plan__failed_realloc(&p->plan, f),
 		.ret_insns = f->returns == PLAN_RETURN_INSNS,
 		.sp_offset = (u16)f->place.sp_offset,
 		.pool_reg = plan__register(f, f->fn->pool_arg),

@@ -37,31 +37,48 @@ static struct sign_prefix *find_prefix(struct sign *sign, const char *name, size
 	return p;
 }
 
-static void take_prefixed(struct sign *sign, const char *name)
+static void see_prefix(struct sign *sign, const char *name, size_t n, unsigned int what)
 {
-	const char *const *evident = sign->family->evident;
-	size_t n = strlen(name), end;
-	struct sign_prefix *p;
-	unsigned int i;
+	struct sign_prefix *p = find_prefix(sign, name, n);
 
-	for (i = 0; evident[i]; i++) {
-		end = strlen(evident[i]);
-		p = n >= end && !strcmp(name + n - end, evident[i]) ? find_prefix(sign, name, n - end) : NULL;
-		if (p)
-			p->seen |= 1u << i;
-	}
+	if (p)
+		p->seen |= what;
 }
 
-/* A prefix is one if all evident names have it: "s" of sdallocx is none. */
+static bool ends_with(const char *name, const char *end, size_t *before)
+{
+	size_t n = strlen(name), length = strlen(end);
+
+	*before = n - length;
+	return n >= length && !strcmp(name + n - length, end);
+}
+
+/*
+ * PREFIXmallocx is a name that wrappers have, too. What is linked in whole has PREFIXmallctl; where the linker has
+ * dropped what is not called, the names of inner functions are there, with a prefix that is nearly always the same.
+ */
+enum { SEEN_ITSELF = 1, SEEN_INNER = 2 };
+
+static void take_prefixed(struct sign *sign, const char *name)
+{
+	const struct family *f = sign->family;
+	const char *inner = strstr(name, f->evident_inner);
+	size_t n;
+
+	if (ends_with(name, f->evident[0], &n))
+		see_prefix(sign, name, n, SEEN_ITSELF);
+	if (ends_with(name, f->evident[1], &n))
+		see_prefix(sign, name, n, SEEN_INNER);
+	if (inner)
+		see_prefix(sign, name, (size_t)(inner - name), SEEN_INNER);
+}
+
 static void drop_prefixes(struct sign *sign)
 {
-	const char *const *evident = sign->family->evident;
-	unsigned int all = 0, i, n = 0;
+	unsigned int i, n = 0;
 
-	for (i = 0; evident[i]; i++)
-		all |= 1u << i;
 	for (i = 0; i < sign->n_prefixes; i++) {
-		if (sign->prefixes[i].seen == all)
+		if (sign->prefixes[i].seen == (SEEN_ITSELF | SEEN_INNER))
 			sign->prefixes[n++] = sign->prefixes[i];
 	}
 	sign->n_prefixes = n;

@@ -14,7 +14,7 @@
 /* What the names of a family's functions begin with. */
 struct sign_prefix {
 	char text[32];
-	unsigned int seen; /* which of the evident names begin so, one bit each */
+	unsigned int seen; /* what shows that they are an allocator's */
 };
 
 /* Which of the known allocators' own functions are there. */

@@ -236,6 +236,18 @@ static void find_sizes(struct survey *s, struct elf_image *img)
 	}
 }
 
+/* No program's own code is in there. */
+static int add_all_code(struct survey *s, struct elf_image *img)
+{
+	uint64_t start, end;
+	size_t i = 0;
+	int err = 0;
+
+	while (!err && elf_image__next_code(img, &i, &start, &end))
+		err = add_code(s, start, end - start);
+	return err;
+}
+
 static int read_symbols(struct pass *p, struct elf_image *img, const struct module *m)
 {
 	int err = signs__read(&p->signs, img, m);
@@ -260,8 +272,7 @@ int survey__make(struct survey *s, struct elf_image *img, const struct module *m
 		return err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
 	if (!s->fns.n)
 		return -ENOENT;
-	/* All of it: no program's own code is in there. */
-	if (p.signs.whole && is_wanted(&p, p.signs.whole) && add_code(s, 0, UINT32_MAX))
+	if (p.signs.whole && is_wanted(&p, p.signs.whole) && add_all_code(s, img))
 		return err__set(e, -ENOMEM, "out of memory");
 	qsort(s->fns.at, s->fns.n, sizeof(*s->fns.at), compare_fns);
 	find_sizes(s, img);

@@ -77,17 +77,28 @@ static void put_stacks(struct text *t)
 	fputc('\n', t->to);
 }
 
+/* Of all families in a file. */
+static unsigned int functions_in(const struct process *p, const struct module *m)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < p->n_hooked; i++)
+		n += p->hooked[i].module == m ? p->hooked[i].n_functions : 0;
+	return n;
+}
+
 /* Processes of one program hook the same libraries: each is named once. */
 static bool was_hooked(const struct snapshot *snap, unsigned int process, unsigned int index)
 {
-	const struct hooked_module *h = &snap->processes[process].hooked[index];
+	const struct module *m = snap->processes[process].hooked[index].module;
+	unsigned int n = functions_in(&snap->processes[process], m);
 
 	for (unsigned int i = 0; i <= process; i++) {
 		const struct process *p = &snap->processes[i];
 
 		for (unsigned int j = 0; j < (i == process ? index : p->n_hooked); j++)
-			if (p->hooked[j].n_functions == h->n_functions &&
-			    !strcmp(module__name(p->hooked[j].module), module__name(h->module)))
+			if (functions_in(p, p->hooked[j].module) == n &&
+			    !strcmp(module__name(p->hooked[j].module), module__name(m)))
 				return true;
 	}
 	return false;
@@ -111,6 +122,7 @@ static void put_hooked(struct text *t)
 {
 	const struct snapshot *snap = t->r->snap;
 	bool any = false;
+	unsigned int n;
 
 	fputs("hooked: ", t->to);
 	for (unsigned int i = 0; i < snap->n_processes; i++) {
@@ -121,7 +133,8 @@ static void put_hooked(struct text *t)
 				continue;
 			fputs(any ? ", " : "", t->to);
 			text__put_safe(t, module__name(h->module));
-			fprintf(t->to, " (%u function%s)", h->n_functions, plural(h->n_functions));
+			n = functions_in(&snap->processes[i], h->module);
+			fprintf(t->to, " (%u function%s)", n, plural(n));
 			any = true;
 		}
 	}

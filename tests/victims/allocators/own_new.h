@@ -27,7 +27,7 @@ void operator delete(void *p) noexcept
 #endif
 
 #ifdef OWN_NEW_ARENA
-#define ARENA	    (8u << 20)
+#define ARENA	    (64u << 20)
 #define ARENA_SIZES 20 /* 32 bytes, 64, ... */
 
 struct arena_head {

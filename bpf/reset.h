@@ -7,6 +7,7 @@
 #include "identity.h"
 #include "event.h"
 #include "argument.h"
+#include "pending.h"
 #include "block.h"
 #include "pool.h"
 
@@ -71,21 +72,23 @@ static __always_inline void reset_pool(struct reset *r, const struct task_state 
 		__sync_fetch_and_add(&slot->frees, r->released);
 }
 
-SEC("?uprobe")
-int on_reset(struct pt_regs *ctx)
+static __always_inline void on_pool_end(struct pt_regs *ctx)
 {
 	u32 id = bpf_get_attach_cookie(ctx);
 	struct lt_fn *fn = bpf_map_lookup_elem(&fns, &id);
 	struct task_state *ts;
 	struct reset r = {.fn = id};
+	u64 sp;
 
-	refuse_private_stack(ctx);
-	count_hit();
 	if (!fn || state.frozen)
-		return cfg_sessions ? RETURN_UNWANTED : 0;
+		return;
 	ts = task_enter();
+	if (!ts)
+		return;
+	sp = PT_REGS_SP(ctx) + fn->sp_offset;
+	/* What it gives back by calling another function is not the program's doing. */
+	enter_module(ts, fn->module, PT_REGS_IP(ctx) - fn->vaddr);
+	enter_release(ts, id, 0, sp, return_address(sp));
 	r.releases = fn->op == LT_OP_RESET;
-	if (ts)
-		reset_pool(&r, ts, argument(ctx, fn->pool_reg), fn->pools);
-	return cfg_sessions ? RETURN_UNWANTED : 0;
+	reset_pool(&r, ts, argument(ctx, fn->pool_reg), fn->pools);
 }
