@@ -7,6 +7,7 @@
 # Parsing this file needs only sh: tools are called by recipes, so that `make deps` works on a bare system.
 
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DEFAULT_GOAL = all
 .DELETE_ON_ERROR:
 .SECONDARY:
 

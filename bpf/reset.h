@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * reset: the probes of functions that release all blocks of a pool at once, or do away with a pool whose blocks live
- * on. A program of its own: it needs bpf_loop() (5.17), without which these functions are not hooked.
- */
+/* reset: functions that release all blocks of a pool at once, or do away with a pool whose blocks live on. */
+#pragma once
+
 #include "maps.h"
 #include "identity.h"
 #include "event.h"

@@ -57,6 +57,37 @@ def test_two_allocators_are_described(lab):
     assert victim.finish() == 0
 
 
+def test_one_object_only(lab):
+    """-O: what is in other files is not hooked."""
+    victim = lab.allocator_victim("malloc_names.jemalloc")
+    document, _, process = check_observed(lab, victim, "-O", "libjemalloc.so.2")
+    assert [os.path.basename(entry["path"]) for entry in process["hooked"]] == ["libjemalloc.so.2"]
+    assert document["sites"]
+
+
+def test_object_that_is_not_there(lab):
+    victim = lab.allocator_victim("malloc_names.plain")
+    trace = lab.run("-p", victim.pid, "-d", "1", "-O", "libnothing.so")
+    assert trace.wait() == 1 and len(trace.complaints) == 1, trace
+    assert "libnothing.so" in trace.complaints[0] and "-O" in trace.complaints[0], trace
+
+
+def test_prefix(lab):
+    """-S: functions named like those of malloc(3), behind a prefix."""
+    victim = lab.allocator_victim("jemalloc_api.static_rjem")
+    _, _, process = check_observed(lab, victim, "-S", "_rjem_")
+    named = {name for entry in process["hooked"] if entry["family"] == "_rjem_*" for name in entry["functions"]}
+    assert {"_rjem_malloc", "_rjem_free", "_rjem_realloc"} <= named and "libc" in hooked(process)
+
+
+def test_prefix_that_nothing_has(lab):
+    victim = lab.allocator_victim("malloc_names.plain")
+    trace, truth = lab.observe(victim, "-S", "nobodys_")
+    assert trace.wait() == 0 and "nobodys_malloc" in trace.err.text, trace
+    check_exact(trace.document, victim.pid, truth)
+    assert "nobodys_" in str(process_of(trace.document, victim.pid)["not_hooked"])
+
+
 def functions_of(path):
     """name → address, as nm prints it"""
     listed = subprocess.run(["nm", "--defined-only", path], capture_output=True, text=True, check=True, timeout=60).stdout

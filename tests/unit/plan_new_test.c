@@ -147,8 +147,8 @@ static void new_throws(void **state)
 		const struct family_fn *fn = &family_cxx.fns[i];
 		const struct planned_fn *f = find_planned(&p, fn);
 
-		/* It has all of them, none of them an alias. */
-		if (!f && !find_left_out(&p, fn))
+		/* It has all of the standard's, none of them an alias. */
+		if (!strstr(fn->name, "hot_cold") && !f && !find_left_out(&p, fn))
 			fail_msg("%s is neither planned nor left out", fn->name);
 		if (f && fn->throws)
 			assert_int_equal(f->returns, PLAN_RETURN_INSNS);

@@ -45,6 +45,11 @@ static int no_allocator(const struct session *s, pid_t pid, struct err *e)
 		if (m[i].pid == pid && m[i].reason && !m[i].not_missed)
 			return err__set(e, -ENOENT, "no allocator to trace in process %d: %s", pid, m[i].reason);
 	}
+	if (s->options->object)
+		return err__set(e, -ENOENT,
+				"no allocator to trace in process %d: it has mapped no file '%s' with one; -O takes a "
+				"path as in /proc/%d/maps, or the last component of it",
+				pid, s->options->object, pid);
 	return err__set(
 		e, -ENOENT,
 		"no allocator found in process %d: no mapped file has a symbol malloc (static and stripped?); run a "
@@ -137,8 +142,29 @@ static int hook_command(struct session *s, struct image *img, struct err *e)
 	return attacher__attach(s->attacher, img->pid, &img->mappings, e);
 }
 
+/* musl's loader is its libc: what runs in it may be the program, which must not be stepped. */
+static bool is_loader_hooked(const struct session *s, const struct image *img)
+{
+	const struct mapping *at;
+	unsigned int n, i;
+	const struct attached_module *m = attacher__modules(s->attacher, &n);
+	uint64_t base = launch__loader(&s->launch);
+
+	vec__each (&img->mappings.list, at) {
+		/* Its first mapping is not executable: the file is known by the next. */
+		if (at->end <= base)
+			continue;
+		for (i = 0; i < n; i++) {
+			if (m[i].pid == img->pid && m[i].module == at->module && !m[i].reason)
+				return base;
+		}
+		return false;
+	}
+	return false;
+}
+
 /*
- * Hook the command at its exec (a static program, or musl, whose loader is its libc), then step it through its loader
+ * Hook the command at its exec (a static program; one that brings its own allocator), then step it through its loader
  * until that is done: then every library is known, and none of their constructors has run.
  */
 static int attach_command(struct session *s, struct target *t, struct err *e)
@@ -149,8 +175,8 @@ static int attach_command(struct session *s, struct target *t, struct err *e)
 	if (!img)
 		return err;
 	n = hook_command(s, img, e);
-	if (n < 0)
-		return n;
+	if (n < 0 || (n && is_loader_hooked(s, img)))
+		return n < 0 ? n : 0;
 	while ((more = launch__step(&s->launch)) > 0) {
 		n = hook_command(s, img, e);
 		if (n < 0)

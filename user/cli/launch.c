@@ -95,14 +95,14 @@ static bool is_in_loader(pid_t pid, uint64_t address, uint64_t base)
 	return loader[0] && (!strcmp(loader, at) || !strcmp(at, "[uprobes]"));
 }
 
-/* AT_BASE of the auxiliary vector: where the loader lies, 0 in a static program (getauxval(3)). */
-static uint64_t loader_base(pid_t pid)
+/* AT_BASE of the auxiliary vector (getauxval(3)). */
+uint64_t launch__loader(const struct launch *l)
 {
 	__cleanup_close int fd = -1;
 	uint64_t entry[2];
 	char path[64];
 
-	snprintf(path, sizeof(path), "/proc/%d/auxv", pid);
+	snprintf(path, sizeof(path), "/proc/%d/auxv", l->pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	while (fd >= 0 && read(fd, entry, sizeof(entry)) == sizeof(entry)) {
 		if (entry[0] == 7 /* AT_BASE */)
@@ -129,7 +129,7 @@ static int next_stop(struct launch *l, int sig)
 int launch__step(struct launch *l)
 {
 	struct user_regs_struct regs;
-	uint64_t base = loader_base(l->pid);
+	uint64_t base = launch__loader(l);
 	int stop, sig = 0;
 
 	if (!base)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
@@ -19,6 +20,9 @@ struct launch {
 
 /* Start argv, stopped after its exec. Negative errno with a sentence: it cannot be run. */
 int launch__start(struct launch *l, char **argv, struct err *e);
+
+/* Where its loader lies; 0: it has none, or that is not known. */
+uint64_t launch__loader(const struct launch *l);
 
 /*
  * Let its loader run until it has mapped more code. Returns 1: it has, and is stopped; 0: its loader is done, and it is

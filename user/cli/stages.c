@@ -146,6 +146,7 @@ static int new_attacher(struct session *s, struct err *e)
 		.path = s->path,
 		.stacks = s->stacks,
 		.families = s->options->families,
+		.object = s->options->object,
 		.with_callers = s->options->with_callers,
 		.no_return_probes = returns_kill(s),
 		.debuggers_are_harmless = s->options->debuggers_are_harmless,

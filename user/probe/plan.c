@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,7 +77,10 @@ static int add_candidates(struct making *mk, const struct plan_request *r)
 		c->throws = f->throws;
 		c->fn.returns = how_returns(c, r);
 		c->code = making__read_code(mk, f->vaddr, f->size, &c->bytes);
-		if (r->no_resets && family_fn__ends_pool(f->fn))
+		if (elf_image__file_offset(mk->img, f->vaddr, &c->fn.offset))
+			c->err = err__set(&c->why_not, -ENOENT, "there is no code at 0x%" PRIx64 " of the file",
+					  f->vaddr);
+		else if (r->no_resets && family_fn__ends_pool(f->fn))
 			c->err = err__set(
 				&c->why_not, -ENOTSUP,
 				"this kernel cannot go through a list in a probe (bpf_loop, Linux 5.17): what it "

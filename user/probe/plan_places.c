@@ -37,6 +37,8 @@ static void choose_places(struct making *mk)
 	vec__each (&mk->fns, c) {
 		struct place_needs needs = needs_of(&c->fn);
 
+		if (c->err)
+			continue;
 		place__choose(&c->fn.place, &c->code, &needs);
 	}
 }
