@@ -21,7 +21,7 @@ typedef uint8_t u8;
 #define LT_MAX_FRAMES	  127
 #define LT_MAX_FUNCTIONS  1024 /* hooked functions in all modules */
 #define LT_MAX_MODULES	  64   /* modules with hooked functions */
-#define LT_MAX_RANGES	  128  /* ranges of one module whose calls into hooked functions are its own */
+#define LT_MAX_RANGES	  512  /* ranges of one module whose calls into hooked functions are its own */
 #define LT_MAX_SLOTS	  256  /* address spaces in one trace */
 #define LT_PENDING	  4    /* nested hooked calls of one thread */
 #define LT_BIRTH_COUNTERS 16   /* per site */
@@ -59,9 +59,11 @@ struct lt_fn {
 	u8 failed_realloc;		 /* enum lt_failed_realloc */
 	u8 ret_insns;			 /* its returns are seen at its ret instructions, not by a return probe */
 	u16 sp_offset; /* at the probed instruction the stack pointer is so many bytes lower than at the entry */
-	u16 pools;     /* number of the family, when it has pools, or releases all of its blocks at once; else 0 */
-	u8 pool_reg;   /* has the pool; LT_NO_REG: there is one only */
-	u8 covers;     /* whatever it calls until it returns is its own, also through others */
+	u8 pools;      /* number of the family, where it hands out from a pool that can be reset; else 0 */
+	u8 layer; /* number of a family whose blocks may begin where those of another do: in a chunk that it has from it
+		   */
+	u8 pool_reg; /* has the pool; LT_NO_REG: there is one only */
+	u8 covers;   /* whatever it calls until it returns is its own, also through others */
 };
 
 /* In the cookie of a probe on a ret instruction, beside the index. */
@@ -79,7 +81,7 @@ struct lt_module {
 
 struct lt_block_key {
 	u64 address;
-	u32 slot, pad;
+	u32 slot, layer; /* lt_fn.layer */
 };
 
 struct lt_block {

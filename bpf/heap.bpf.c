@@ -46,19 +46,25 @@ static __always_inline void count_free(u32 slot, bool tracked)
 
 /*
  * Is it a release that goes on in another function? free_sized() may end in a jump to free(): same frame, same pointer;
- * what ends a pool, with that of the pool itself.
+ * what ends a pool, with that of the pool itself. operator delete may call a helper that calls free() with its pointer.
  */
 static __always_inline bool is_same_release(const struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret)
 {
-	return ts->free_sp == sp && ts->free_ret == ret && (!ts->free_ptr || ts->free_ptr == ptr) && ts->free_fn != id;
+	if (ts->free_fn == id)
+		return false;
+	if (ts->free_sp == sp)
+		return ts->free_ret == ret && (!ts->free_ptr || ts->free_ptr == ptr);
+	return ts->free_sp > sp && ts->free_ptr == ptr;
 }
 
 /*
  * nested: the allocator itself calls. What it frees is its own then, unless the program had that from below it: a pool
  * that is destroyed gives its chunks back, and they are whoever's that made the pool.
  */
-static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 sp, u64 ret, bool nested)
+static __always_inline void on_free(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr, u64 sp, u64 ret,
+				    bool nested)
 {
+	u32 layer = fn->layer;
 	struct lt_block block;
 	bool tracked;
 
@@ -67,7 +73,7 @@ static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 
 	nested = nested || is_same_release(ts, id, ptr, sp, ret);
 	if (!nested)
 		enter_release(ts, id, ptr, sp, ret);
-	tracked = !block_take(ts->slot, ptr, &block);
+	tracked = !block_take(ts->slot, &layer, ptr, &block);
 	if (tracked)
 		site_sub(&block);
 	else if (nested)
@@ -79,13 +85,14 @@ static __always_inline void on_free(struct task_state *ts, u32 id, u64 ptr, u64 
 /* A call whose return is not watched: what it returns is lost, what it releases is (most likely) gone. */
 static __always_inline void abandon(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr, u32 loss)
 {
+	u32 layer = fn->layer;
 	struct lt_block old;
 	bool tracked;
 
 	count(loss, 1);
 	if (fn->op != LT_OP_REALLOC || !ptr)
 		return;
-	tracked = !block_take(ts->slot, ptr, &old);
+	tracked = !block_take(ts->slot, &layer, ptr, &old);
 	if (tracked)
 		site_sub(&old);
 	count_free(ts->slot, tracked);
@@ -111,7 +118,8 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 		s = slot_get(ts->slot);
 		if (s)
 			__sync_fetch_and_add(&s->filtered, 1);
-		if (!replaces(fn))
+		/* What it calls must still be known to be nested. */
+		if (!replaces(fn) && !fn->covers)
 			return RETURN_UNWANTED;
 	}
 	if (!fn->ret_insns && return_would_kill(sp)) {
@@ -131,9 +139,11 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->ptr = ptr;
 	p->covers = fn->covers;
 	p->pools = fn->pools;
+	p->layer = fn->layer;
 	p->pool = fn->pools ? argument(ctx, fn->pool_reg) : 0;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
-	p->has_old = replaces(fn) && p->ptr && !block_take(p->slot, p->ptr, &p->old);
+	p->old_layer = fn->layer;
+	p->has_old = replaces(fn) && p->ptr && !block_take(p->slot, &p->old_layer, p->ptr, &p->old);
 	p->site = wanted ? stack_site(ctx, ts, id, sp, ret, method) : LT_NO_SLOT;
 	p->at_ret = fn->ret_insns;
 	p->used = 1;
@@ -162,10 +172,13 @@ static __always_inline int on_entry(struct pt_regs *ctx, enum stack_method metho
 		return RETURN_UNWANTED;
 	nested = is_nested(ts, fn->module, PT_REGS_IP(ctx) - fn->vaddr, sp, ret);
 	if (fn->op == LT_OP_FREE) {
-		on_free(ts, id, ptr, sp, ret, nested);
+		on_free(ts, fn, id, ptr, sp, ret, nested || ts->below);
 		return RETURN_UNWANTED;
 	}
-	if (nested)
+	if (!nested && ts->below)
+		nested = is_called_below(ctx, ts, sp, ret, ts->below, method);
+	/* An allocator that makes larger what the program gave it changes the program's block. */
+	if (nested && !(replaces(fn) && is_tracked(ts->slot, fn->layer, ptr)))
 		return RETURN_UNWANTED;
 	return on_alloc(ctx, ts, fn, id, ptr, sp, ret, method);
 }
@@ -184,12 +197,13 @@ static __always_inline void alloc_failed(const struct pending *p)
 	event(LT_EVENT_FAILED, p->fn, 0, p->size);
 }
 
-static __always_inline void alloc_done(const struct pending *p, u64 address)
+/* kept_tag: of the pool that the block was from before. */
+static __always_inline void alloc_done(const struct pending *p, u64 address, u16 kept_tag)
 {
 	struct lt_site *site = site_get(p->site);
 	struct lt_slot *s = slot_get(p->slot);
 	struct lt_pool_key pool;
-	u16 tag = 0;
+	u16 tag = kept_tag;
 
 	if (!site || !s)
 		return;
@@ -205,7 +219,7 @@ static __always_inline void alloc_done(const struct pending *p, u64 address)
 			return;
 		}
 	}
-	block_born(p->slot, address, p->size, site, p->site, tag);
+	block_born(p->slot, p->layer, address, p->size, site, p->site, tag);
 	event(LT_EVENT_BORN, p->fn, address, p->size);
 }
 
@@ -221,11 +235,19 @@ static __always_inline void release_old(struct pending *p)
 	p->has_old = 0;
 }
 
+/* In its place it is still the pool's that it came from, whoever made it larger. */
+static __always_inline void on_new_size(struct pending *p, u64 address)
+{
+	u16 tag = p->has_old && address == p->ptr ? p->old.pool_tag : 0;
+
+	release_old(p);
+	alloc_done(p, address, tag);
+}
+
 static __always_inline void on_realloc_return(struct pending *p, const struct lt_fn *fn, u64 result)
 {
 	if (result) {
-		release_old(p);
-		alloc_done(p, result);
+		on_new_size(p, result);
 	} else if (fn->failed_realloc == LT_FAILED_ZERO_FREES && p->ptr && !p->size) {
 		release_old(p);
 	} else {
@@ -238,10 +260,8 @@ static __always_inline void on_realloc_return(struct pending *p, const struct lt
 /* In place or not at all; that it cannot be is no failure. */
 static __always_inline void on_resize_return(struct pending *p, u64 result)
 {
-	if (!result || result < p->size)
-		return;
-	release_old(p);
-	alloc_done(p, p->ptr);
+	if (result && result >= p->size)
+		on_new_size(p, p->ptr);
 }
 
 static __always_inline void on_alloc_ptr_return(const struct pending *p, u64 result)
@@ -256,7 +276,30 @@ static __always_inline void on_alloc_ptr_return(const struct pending *p, u64 res
 		count(LT_CNT_READS_FAILED, 1);
 		return;
 	}
-	alloc_done(p, address);
+	alloc_done(p, address, 0);
+}
+
+/*
+ * Has a call below this one, by way of a helper that nobody knows, allocated the very block? operator new of the
+ * program's own is often so. It was counted there, unless it has been freed again since.
+ */
+static __always_inline bool was_born_below(const struct task_state *ts, const struct pending *p, u64 address)
+{
+	return address && ts->born == address && (s32)(ts->born_seq - p->seq) > 0 &&
+	       is_tracked(p->slot, p->layer, address);
+}
+
+/* What is left to do then: the old block of a realloc is gone, of which the call below did not know. */
+static __always_inline void leave_it_below(struct pending *p)
+{
+	struct lt_slot *s = slot_get(p->slot);
+
+	if (!p->has_old)
+		return;
+	site_sub(&p->old);
+	p->has_old = 0;
+	if (s)
+		__sync_fetch_and_add(&s->frees_untracked, -1);
 }
 
 /* sp is what it was at the entry. */
@@ -281,6 +324,15 @@ static __always_inline int on_return(struct pt_regs *ctx, u64 sp, bool at_ret)
 	if (!fn)
 		return 0;
 	result = PT_REGS_RC(ctx);
+	if (was_born_below(ts, p, result)) {
+		leave_it_below(p);
+		pending_drop(p);
+		return 0;
+	}
+	if (result) {
+		ts->born = result;
+		ts->born_seq = p->seq;
+	}
 	if (fn->op == LT_OP_REALLOC)
 		on_realloc_return(p, fn, result);
 	else if (fn->op == LT_OP_RESIZE)
@@ -288,7 +340,7 @@ static __always_inline int on_return(struct pt_regs *ctx, u64 sp, bool at_ret)
 	else if (fn->op == LT_OP_ALLOC_PTR)
 		on_alloc_ptr_return(p, result);
 	else if (result)
-		alloc_done(p, result);
+		alloc_done(p, result, 0);
 	else
 		alloc_failed(p);
 	pending_drop(p);

@@ -41,9 +41,10 @@ struct pending {
 	u16 fn;
 	u8 used;
 	u8 has_old;
-	u16 at_ret; /* its return is seen at a ret instruction */
-	u16 covers; /* lt_fn.covers */
-	u32 pools;  /* lt_fn.pools */
+	u8 at_ret; /* its return is seen at a ret instruction */
+	u8 covers; /* as in lt_fn */
+	u8 pools, layer;
+	u32 old_layer; /* of the old block */
 };
 
 /* A module with hooked functions that a thread has been in. A program has one or two. */
@@ -88,9 +89,14 @@ struct task_state {
 	struct evicted evicted[LT_PENDING];
 	u64 free_sp, free_ret, free_ptr; /* the last call that released, to know what it releases by calling another */
 	struct entered entered[LT_ENTERED];
+	u64 born;     /* the block that was counted last, */
+	u32 born_seq; /* by the pending call with this number */
+	u32 pad;
+	u64 below; /* of the call that is being looked at, see is_nested() */
 	u32 n_entered;
+	u32 entered_stale; /* lt_space.stale then */
 	u32 free_fn;
-	u32 seq, pad;
+	u32 seq;
 	struct walk walk;
 	struct lt_rec_stack stack;
 };

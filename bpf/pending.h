@@ -10,6 +10,7 @@
 #pragma once
 
 #include "maps.h"
+#include "identity.h"
 #include "block.h"
 #include "walk.h"
 
@@ -61,7 +62,7 @@ static __always_inline bool return_would_be_omitted(void)
 	return BPF_CORE_READ(task, utask, depth) >= MAX_URETPROBE_DEPTH;
 }
 
-#define RANGE_STEPS 8 /* halvings of LT_MAX_RANGES, and one */
+#define RANGE_STEPS 10 /* halvings of LT_MAX_RANGES, and one */
 
 /* Does the allocator's own code in a module have this address, as the module numbers them? */
 static __noinline bool is_allocators(u32 module, u64 at)
@@ -89,6 +90,18 @@ static __noinline bool is_allocators(u32 module, u64 at)
 	return low < LT_MAX_RANGES && at < m->ranges[low].end;
 }
 
+/* Where a library was that has been unloaded, there may be another's code by now. */
+static __always_inline void forget_unloaded(struct task_state *ts)
+{
+	u32 id = space_of(ts->slot);
+	struct lt_space *space = bpf_map_lookup_elem(&spaces, &id);
+
+	if (!space || space->stale == ts->entered_stale)
+		return;
+	__builtin_memset(ts->entered, 0, sizeof(ts->entered));
+	ts->entered_stale = space->stale;
+}
+
 /* The thread is in a module, where it is loaded now. */
 static __always_inline void enter_module(struct task_state *ts, u32 module, u64 bias)
 {
@@ -114,15 +127,17 @@ static __always_inline bool is_active(u64 sp, u64 ret)
 }
 
 /*
- * Is the thread in a hooked call? Of one that releases that is not known, as its return is not watched. *covered: in
- * one below which all is its own.
+ * Is the thread in a hooked call? Of one that releases that is not known, as its return is not watched. *below: the
+ * return address of the innermost one below which all is its own; 0: there is none. It may have been left by an
+ * exception, and the word be a rest of it.
  */
-static __noinline bool is_in_hooked_call(const struct task_state *ts, u64 sp, bool *covered)
+static __noinline bool is_in_hooked_call(struct task_state *ts, u64 sp)
 {
 	bool in = ts->free_sp > sp;
+	u64 innermost = ~0ull;
 	int i;
 
-	*covered = false;
+	ts->below = 0;
 #pragma unroll
 	for (i = 0; i < LT_PENDING; i++) {
 		const struct pending *p = &ts->pending[i];
@@ -130,8 +145,10 @@ static __noinline bool is_in_hooked_call(const struct task_state *ts, u64 sp, bo
 		if (!p->used || p->sp <= sp)
 			continue;
 		in = true;
-		if (p->covers && is_active(p->sp, p->ret))
-			*covered = true;
+		if (p->covers && p->sp < innermost && is_active(p->sp, p->ret)) {
+			innermost = p->sp;
+			ts->below = p->ret;
+		}
 	}
 	return in;
 }
@@ -139,25 +156,26 @@ static __noinline bool is_in_hooked_call(const struct task_state *ts, u64 sp, bo
 /*
  * Does the call come from inside an allocator? From that of the function that is called; or from another that this
  * thread is in, as malloc() from operator new, and that perhaps from one more. Not from a handler that such a function
- * calls, or a signal's: what these allocate is the program's.
+ * calls, or a signal's: what these allocate is the program's. ts->below: as above, where it is not known to.
  */
 static __noinline bool is_nested(struct task_state *ts, u32 module, u64 bias, u64 sp, u64 ret)
 {
-	bool covered;
 	u32 i;
 
+	ts->below = 0;
+	forget_unloaded(ts);
 	enter_module(ts, module, bias);
 	if (is_allocators(module, ret - bias))
 		return true;
-	if (!is_in_hooked_call(ts, sp, &covered))
+	if (!is_in_hooked_call(ts, sp))
 		return false;
-	for (i = 0; i < LT_ENTERED && !covered; i++) {
+	for (i = 0; i < LT_ENTERED; i++) {
 		const struct entered *e = &ts->entered[i];
 
 		if (e->used && e->module != module && is_allocators(e->module, ret - e->bias))
 			return true;
 	}
-	return covered;
+	return false;
 }
 
 /* A call that releases is under way: what it calls is told by that. */
@@ -173,7 +191,7 @@ static __always_inline void enter_release(struct task_state *ts, u32 id, u64 ptr
 static __always_inline void pending_drop(struct pending *p)
 {
 	if (p->has_old)
-		block_restore(p->slot, p->ptr, &p->old);
+		block_restore(p->slot, p->old_layer, p->ptr, &p->old);
 	p->used = 0;
 	p->has_old = 0;
 }

@@ -16,16 +16,18 @@ struct reset {
 	u64 released;
 	u32 fn;
 	u16 tag;
+	u8 layer;
 	bool releases;
 };
 
 static __always_inline void release(struct reset *r)
 {
-	struct lt_block_key key = {.address = r->at.address, .slot = r->at.pool.slot};
+	struct lt_block_key key = {.address = r->at.address, .slot = r->at.pool.slot, .layer = r->layer};
 	struct lt_block block, *found = bpf_map_lookup_elem(&blocks, &key);
+	u32 layer = r->layer;
 
 	/* Freed alone meanwhile, and perhaps handed out again by someone else. */
-	if (!found || found->pool_tag != r->tag || block_take(key.slot, key.address, &block))
+	if (!found || found->pool_tag != r->tag || block_take(key.slot, &layer, key.address, &block))
 		return;
 	site_sub(&block);
 	r->released++;
@@ -88,6 +90,7 @@ static __always_inline void on_pool_end(struct pt_regs *ctx)
 	/* What it gives back by calling another function is not the program's doing. */
 	enter_module(ts, fn->module, PT_REGS_IP(ctx) - fn->vaddr);
 	enter_release(ts, id, 0, sp, return_address(sp));
+	r.layer = fn->layer;
 	r.releases = fn->op == LT_OP_RESET;
 	reset_pool(&r, ts, argument(ctx, fn->pool_reg), fn->pools);
 }

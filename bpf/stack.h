@@ -217,6 +217,31 @@ static __always_inline u64 hash_unfinished(struct task_state *ts, u64 hash, u64 
 	return print_callers(ts, hash);
 }
 
+/* Is it one of the return addresses of the stack that was walked? */
+__noinline int stack_has(struct task_state *ts, u64 pc)
+{
+	u32 i;
+
+	if (!ts)
+		return 0;
+	for (i = 1; i < LT_MAX_FRAMES && i < ts->stack.n; i++) {
+		if (ts->stack.frames[i].pc == pc)
+			return 1;
+	}
+	return 0;
+}
+
+/* Does a call that returns to `outer` wait for the one that returns to ret, the word at sp? */
+static __always_inline bool is_called_below(struct pt_regs *ctx, struct task_state *ts, u64 sp, u64 ret, u64 outer,
+					    enum stack_method method)
+{
+	if (method == STACK_BY_FRAME_POINTERS)
+		follow_frame_pointers(ctx, ts, ret, 0);
+	else
+		walk(ts, ctx, space_of(ts->slot), sp, ret, 0);
+	return stack_has(ts, outer);
+}
+
 /*
  * The site of an allocation by function fn that returns to ret, a word at sp. A stack that user space finishes is told
  * from others by what was walked, where on the stack it is, and by what looks like callers beyond.

@@ -150,10 +150,11 @@ static void prefixes(void **state)
 	assert_string_equal(f->name, "my_*");
 	expect_family(
 		f, "free my_free ptr0; free my_cfree ptr0; free my_free_sized ptr0; free my_free_aligned_sized ptr0; "
-		   "realloc my_realloc size1 ptr0; realloc my_reallocarray size2 count1 ptr0; "
-		   "alloc my_malloc size0; alloc my_calloc size1 count0; alloc_at my_posix_memalign size2 ptr0; "
-		   "alloc my_aligned_alloc size1; alloc my_memalign size1; alloc my_valloc size0; "
-		   "alloc my_pvalloc size0; ");
+		   "realloc my_realloc size1 ptr0 throws; realloc my_reallocarray size2 count1 ptr0 throws; "
+		   "alloc my_malloc size0 throws; alloc my_calloc size1 count0 throws; alloc_at my_posix_memalign "
+		   "size2 ptr0 throws; "
+		   "alloc my_aligned_alloc size1 throws; alloc my_memalign size1 throws; alloc my_valloc size0 throws; "
+		   "alloc my_pvalloc size0 throws; ");
 	assert_non_null(family__find(s.list.at[1], "je.$malloc"));
 	allocator_specs__free(&s);
 }

@@ -203,6 +203,46 @@ static void events_of_a_reset(void **unused)
 	assert_int_equal(host.last_event.size, 10);
 }
 
+/* What has another layer than malloc: a pool's first block begins where its chunk does. */
+static void block_at_the_start_of_its_chunk(void **unused)
+{
+	struct lt_fn fn;
+	u32 i;
+
+	(void)unused;
+	for (i = FN_POOL_ALLOC; i <= FN_POOL_RESET; i++) {
+		fn = host__fn(i);
+		fn.layer = 1;
+		host__change_fn(i, &fn);
+	}
+	host__calls(FN_MALLOC, SP, RET, ARGS(1000), A);
+	pool_alloc(POOL, 10, A);
+	host__assert_live(2, 1010);
+	end_pool(FN_POOL_RESET, POOL);
+	host__assert_live(1, 1000);
+	pool_alloc(POOL, 20, A);
+	host__calls(FN_POOL_REALLOC, SP, RET, ARGS(POOL, A, 30), A);
+	host__assert_live(2, 1030);
+	release(A);
+	host__assert_live(1, 30);
+	end_pool(FN_POOL_RESET, POOL);
+	host__assert_live(0, 0);
+	host__assert_nothing_lost();
+}
+
+/* Made larger in its place by malloc's realloc, it is still the pool's. */
+static void resized_by_another(void **unused)
+{
+	(void)unused;
+	pool_alloc(POOL, 10, A);
+	host__calls(FN_REALLOC, SP, RET, ARGS(A, 12), A);
+	host__calls(FN_XALLOCX, SP, RET, ARGS(A, 14), 16);
+	host__assert_live(1, 14);
+	end_pool(FN_POOL_RESET, POOL);
+	host__assert_live(0, 0);
+	host__assert_nothing_lost();
+}
+
 static void resized_in_place(void **unused)
 {
 	(void)unused;
@@ -248,6 +288,8 @@ int main(void)
 		HOST_TEST_ONCE(full),
 		HOST_TEST(race),
 		HOST_TEST_ONCE(events_of_a_reset),
+		HOST_TEST_ONCE(block_at_the_start_of_its_chunk),
+		HOST_TEST_ONCE(resized_by_another),
 		HOST_TEST(resized_in_place),
 		HOST_TEST_ONCE(resized_unknown),
 	};

@@ -49,7 +49,7 @@ static struct process {
 	unsigned int n_taken;
 } processes[PROCESSES];
 
-static uint64_t seed;
+static uint64_t seed, n_old;
 static s64 tracked_blocks, tracked_bytes;
 
 static u64 pick(u64 n)
@@ -172,9 +172,9 @@ static void do_free(struct thread *t, u64 sp)
 	u64 address = any_live_address(p);
 	s64 size;
 
-	/* Sometimes of a block from before the attach. */
+	/* Sometimes of a block from before the attach, each of which is freed once only. */
 	if (!address || !pick(20))
-		address = address_of(ADDRESSES + pick(10));
+		address = address_of(ADDRESSES + n_old++);
 	size = index_of(address) < ADDRESSES ? untrack(p, address) : -1;
 	if (size >= 0)
 		release_address(p, address);

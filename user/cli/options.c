@@ -212,6 +212,9 @@ static void add_allocators(struct options *o)
 static void check(struct options *o)
 {
 	add_allocators(o);
+	/* What they call may be in another file. */
+	if (o->object)
+		o->with_callers = true;
 	if (o->doctor)
 		return;
 	if (!o->pids.list.n && !o->command)

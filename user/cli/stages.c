@@ -75,17 +75,6 @@ static uint64_t rows_wanted(struct session *s)
 	return file_rows__wanted(s->tables);
 }
 
-static bool has_resets(const struct family *f)
-{
-	unsigned int i;
-
-	for (i = 0; i < f->n; i++) {
-		if (family_fn__ends_pool(&f->fns[i]))
-			return true;
-	}
-	return false;
-}
-
 static int load_bpf(struct session *s, struct err *e)
 {
 	const struct options *o = s->options;
@@ -100,7 +89,7 @@ static int load_bpf(struct session *s, struct err *e)
 	struct family *const *f;
 
 	vec__each (&o->allocators.list, f)
-		lo.pools |= has_resets(*f);
+		lo.pools |= family__has_layer(*f);
 	lo.path = s->path = attach_path__choose(o->path, e);
 	if (s->path == ATTACH_NONE)
 		return -ENOTSUP;

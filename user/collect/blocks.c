@@ -9,7 +9,8 @@
 #include "base/clock.h"
 #include "collect/collector_private.h"
 
-#define BATCH 16384
+#define BATCH	    16384
+#define PURGE_STEPS (1u << 24)
 
 typedef int (*visit_fn)(struct collector *c, const struct lt_block_key *key, const struct lt_block *block, void *ctx);
 
@@ -105,8 +106,10 @@ static void purge_pools(int fd, size_t key_size, uint32_t slot)
 		struct lt_pooled_key pooled;
 	} key, next;
 	void *from = NULL;
+	uint32_t i;
 
-	while (!bpf_map_get_next_key(fd, from, &next)) {
+	/* It begins anew when the kernel side deletes a key meanwhile. */
+	for (i = 0; i < PURGE_STEPS && !bpf_map_get_next_key(fd, from, &next); i++) {
 		if (from && key.pool.slot == slot)
 			bpf_map_delete_elem(fd, &key);
 		memcpy(&key, &next, key_size);

@@ -238,6 +238,8 @@ int allocator_specs__add_prefix(struct allocator_specs *s, const char *prefix, s
 		*fn = libc->fns[g->family.n++];
 		snprintf(name, sizeof(name), "%s%s", prefix, fn->name);
 		fn->name = keep(s, name, strlen(name));
+		/* Of malloc(3) it is known that no exception leaves them, of what is named like them it is not. */
+		fn->throws = family__order(fn->op) > 0;
 		ok = fn->name;
 	}
 	return finish_given(s, g, ok, e);

@@ -29,6 +29,7 @@ struct attacher {
 	struct plan_table *plans;
 	VEC(struct attachment) attachments;
 	struct attached attached;
+	bool no_resets;
 	int shadow_stacks; /* of return_trial__run(); 1: not tried yet */
 };
 
@@ -41,6 +42,7 @@ struct attacher *attacher__new(struct leaktrace_bpf *bpf, const struct attacher_
 	a->bpf = bpf;
 	a->options = *o;
 	a->shadow_stacks = 1;
+	a->no_resets = !loader__can_reset();
 	a->plans = plan_table__new(bpf);
 	if (!a->plans) {
 		free(a);
@@ -160,7 +162,7 @@ static bool is_attached(const struct attacher *a, pid_t pid, const struct planne
 	const struct attachment *at;
 
 	vec__each (&a->attachments, at) {
-		if (at->pid == pid && at->planned == p)
+		if (at->pid == pid && at->planned->module == p->module)
 			return true;
 	}
 	return false;
@@ -249,7 +251,7 @@ static int collect_plans(struct attacher *a, pid_t pid, const struct mappings *m
 	const struct plan_request r = {
 		.families = a->options.families,
 		.with_callers = a->options.with_callers,
-		.no_resets = !loader__can_reset(),
+		.no_resets = a->no_resets,
 		.no_return_probes = returns_kill(a, pid),
 	};
 	const struct planned *p, **slot;

@@ -11,7 +11,8 @@
 #include "select/module.h"
 
 #define MAX_MINI  (64u << 20) /* bytes of an unpacked mini debuginfo */
-#define MAX_SLOTS 200000      /* chromium has a tenth of it */
+#define MAX_NAME  512
+#define MAX_SLOTS 200000 /* chromium has a tenth of it */
 
 /* The first section of this type; a file has at most one of those that are asked for. */
 static Elf_Data *find_section(Elf *elf, uint32_t type, GElf_Shdr *sh)
@@ -42,7 +43,8 @@ static int each_in_table(Elf *elf, uint32_t type, int (*fn)(const struct elf_fn 
 		if (GELF_ST_TYPE(sym.st_info) != STT_FUNC || sym.st_shndx == SHN_UNDEF || !sym.st_value)
 			continue;
 		f.name = elf_strings__at(&names, sym.st_name);
-		if (*f.name)
+		/* The longest are mangled templates', and of no allocator: a million of them must not take long. */
+		if (*f.name && strnlen(f.name, MAX_NAME + 1) <= MAX_NAME)
 			ret = fn(&f, ctx);
 	}
 	return ret;

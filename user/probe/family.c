@@ -73,3 +73,15 @@ bool family__has_pools(const struct family *f, const struct family_fn *fn)
 	}
 	return false;
 }
+
+/* mimalloc's heaps have their memory from the kernel. */
+bool family__has_layer(const struct family *f)
+{
+	unsigned int i;
+
+	for (i = 0; f->given && i < f->n; i++) {
+		if (family_fn__ends_pool(&f->fns[i]))
+			return true;
+	}
+	return false;
+}

@@ -74,5 +74,8 @@ bool family_fn__ends_pool(const struct family_fn *fn);
 /* Is what it hands out from a pool of this family's that another of its functions resets? */
 bool family__has_pools(const struct family *f, const struct family_fn *fn);
 
+/* May a block of it begin where one of another allocator does, as in a chunk that it has from there? */
+bool family__has_layer(const struct family *f);
+
 /* What people call a function. */
 const char *family_fn__shown(const struct family_fn *fn);

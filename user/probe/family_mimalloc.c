@@ -83,7 +83,7 @@ static const struct family_fn fns[] = {
 	ALLOC("mi_new_aligned_nothrow", 0),
 };
 
-static const char *const evident[] = {"mi_malloc", NULL};
+static const char *const evident[] = {"mi_malloc", "_mi_malloc_generic", NULL};
 
 /* Only mi_heap_…() itself is for programs, and is hooked. */
 static const char *const own[] = {"_mi_", "mi_heap_", "mi_theap_", NULL};

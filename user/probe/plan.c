@@ -9,7 +9,8 @@
 #include "probe/plan_making.h"
 
 #define MAX_FUNCTION (256u << 10) /* bytes; a symbol that claims more is not believed */
-#define MAX_CODE     (16u << 20)  /* of all that is read for one plan; the largest allocators have 200 KiB */
+#define MAX_NAMES    256
+#define MAX_CODE     (16u << 20) /* of all that is read for one plan; the largest allocators have 200 KiB */
 
 struct code making__read_code(struct making *mk, uint64_t vaddr, uint64_t size, unsigned char **bytes)
 {
@@ -29,13 +30,41 @@ struct code making__read_code(struct making *mk, uint64_t vaddr, uint64_t size, 
 
 struct candidate *making__candidate(struct making *mk, uint64_t vaddr)
 {
-	struct candidate *c;
+	size_t low = 0, high = mk->by_vaddr.n, middle;
 
-	vec__each (&mk->fns, c) {
-		if (c->fn.vaddr == vaddr)
-			return c;
+	while (low < high) {
+		middle = (low + high) / 2;
+		if (mk->by_vaddr.at[middle]->fn.vaddr == vaddr)
+			return mk->by_vaddr.at[middle];
+		if (mk->by_vaddr.at[middle]->fn.vaddr < vaddr)
+			low = middle + 1;
+		else
+			high = middle;
 	}
 	return NULL;
+}
+
+static int compare_candidates(const void *a, const void *b)
+{
+	const struct candidate *const *x = a, *const *y = b;
+
+	return (*x)->fn.vaddr < (*y)->fn.vaddr ? -1 : (*x)->fn.vaddr > (*y)->fn.vaddr;
+}
+
+/* There is one at each address; the list does not grow any more. */
+static int sort_candidates(struct making *mk)
+{
+	struct candidate *c, **at;
+
+	vec__each (&mk->fns, c) {
+		at = vec__add(&mk->by_vaddr);
+		if (!at)
+			return -ENOMEM;
+		*at = c;
+	}
+	if (mk->by_vaddr.n)
+		qsort(mk->by_vaddr.at, mk->by_vaddr.n, sizeof(*mk->by_vaddr.at), compare_candidates);
+	return 0;
 }
 
 static enum plan_return how_returns(const struct candidate *c, const struct plan_request *r)
@@ -60,6 +89,24 @@ static const char *take_name(struct plan *p, struct found_fn *f)
 	return *name;
 }
 
+/* The user may be wrong about it, and a probe in the middle of an instruction changes what the program does. */
+static int check_address(struct making *mk, uint64_t vaddr, struct err *why)
+{
+	uint64_t start, end, offset;
+
+	if (elf_image__file_offset(mk->img, vaddr, &offset))
+		return err__set(why, -ENOENT, "there is no code at 0x%" PRIx64 " of the file", vaddr);
+	if (elf_image__piece(mk->img, vaddr, &start, &end))
+		return err__set(why, -ENOENT,
+				"the file has no unwind information that tells where its functions begin: a probe at "
+				"0x%" PRIx64 " might be in the middle of an instruction",
+				vaddr);
+	if (start != vaddr)
+		return err__set(why, -ENOENT, "no function begins at 0x%" PRIx64 " of the file; one does at 0x%" PRIx64,
+				vaddr, start);
+	return 0;
+}
+
 static int add_candidates(struct making *mk, const struct plan_request *r)
 {
 	struct found_fn *f;
@@ -77,10 +124,8 @@ static int add_candidates(struct making *mk, const struct plan_request *r)
 		c->throws = f->throws;
 		c->fn.returns = how_returns(c, r);
 		c->code = making__read_code(mk, f->vaddr, f->size, &c->bytes);
-		if (elf_image__file_offset(mk->img, f->vaddr, &c->fn.offset))
-			c->err = err__set(&c->why_not, -ENOENT, "there is no code at 0x%" PRIx64 " of the file",
-					  f->vaddr);
-		else if (r->no_resets && family_fn__ends_pool(f->fn))
+		c->err = f->fn->module ? check_address(mk, f->vaddr, &c->why_not) : 0;
+		if (!c->err && r->no_resets && family_fn__ends_pool(f->fn))
 			c->err = err__set(
 				&c->why_not, -ENOTSUP,
 				"this kernel cannot go through a list in a probe (bpf_loop, Linux 5.17): what it "
@@ -88,7 +133,7 @@ static int add_candidates(struct making *mk, const struct plan_request *r)
 		if (!c->fn.name)
 			return -ENOMEM;
 	}
-	return 0;
+	return sort_candidates(mk);
 }
 
 /* 0, -ENOMEM, or -EINVAL: not -ENOENT, which means that there is no allocator. */
@@ -167,6 +212,7 @@ static void end_making(struct making *mk)
 		free(*bytes);
 	vec__free(&mk->fns);
 	vec__free(&mk->fragments);
+	vec__free(&mk->by_vaddr);
 	survey__free(&mk->survey);
 	elf_image__close(mk->img);
 }
@@ -184,9 +230,17 @@ static int none_left(const struct plan *p, struct err *e)
 	return p->left_out.n ? 0 : -ENOENT;
 }
 
+static void word_failure(const struct module *m, int err, struct err *e)
+{
+	if (err == -ENOMEM)
+		err__set(e, err, "out of memory");
+	else
+		err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
+}
+
 int plan__make(struct plan *p, const struct module *m, const struct plan_request *r, struct err *e)
 {
-	struct making mk = {.plan = p, .code_left = MAX_CODE};
+	struct making mk = {.plan = p, .code_left = MAX_CODE, .names_left = MAX_NAMES};
 	int err;
 
 	memset(p, 0, sizeof(*p));
@@ -200,10 +254,11 @@ int plan__make(struct plan *p, const struct module *m, const struct plan_request
 	err = survey__make(&mk.survey, mk.img, m, r->families, e);
 	if (!err) {
 		p->is_glibc_so = mk.survey.is_glibc_so;
+		p->is_whole = mk.survey.is_whole;
 		p->glibc_realloc = mk.survey.glibc_realloc;
 		err = make(&mk, r);
 		if (err)
-			err__set(e, err, "%s: its symbols make no sense (%s); not hooked", m->path, strerror(-err));
+			word_failure(m, err, e);
 		else if (!p->fns.n)
 			err = none_left(p, e);
 	}

@@ -42,6 +42,7 @@ struct unplanned_fn {
 struct plan {
 	const struct module *module;
 	bool is_glibc_so;	    /* glibc's shared library */
+	bool is_whole;		    /* an allocator's own library */
 	bool glibc_realloc;	    /* its libc's realloc(p, 0) frees p: glibc, shared or static */
 	VEC(struct planned_fn) fns; /* those that release first: they are attached first */
 	VEC(struct unplanned_fn) left_out;

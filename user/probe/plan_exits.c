@@ -44,8 +44,9 @@ static uint64_t pointer(void *ctx, uint64_t vaddr)
 	struct making *mk = ctx;
 	struct wanted w = {.name = elf_image__slot(mk->img, vaddr)};
 
-	if (!w.name || !*w.name)
+	if (!w.name || !*w.name || !mk->names_left)
 		return 0;
+	mk->names_left--;
 	elf_image__each_function(mk->img, take_named, &w);
 	return w.vaddr;
 }

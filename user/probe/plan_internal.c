@@ -84,30 +84,56 @@ static int append_around(struct making *mk, const struct lt_range *r, const stru
 	return err ? err : append(mk, start, r->end);
 }
 
-static int collect(struct making *mk, struct ranges *own, struct ranges *left_out)
+/* A symbol may claim more than its function has, and what is behind it is another's. */
+static uint64_t end_of(struct making *mk, const struct candidate *c)
+{
+	uint64_t vaddr = c->fn.vaddr, start, end;
+
+	if (!elf_image__piece(mk->img, vaddr, &start, &end) && end - vaddr < c->fn.size)
+		return end;
+	return c->code.n ? vaddr + c->code.n : vaddr;
+}
+
+static int collect_functions(struct making *mk, struct ranges *own, struct ranges *left_out)
 {
 	struct candidate *c;
-	struct lt_range *r;
 	int err = 0;
 
-	vec__each (&mk->survey.code, r)
-		err = err ? err : add(own, r->start, r->end);
 	vec__each (&mk->fns, c)
-		err = err ? err : add(c->err ? left_out : own, c->fn.vaddr, c->fn.vaddr + c->fn.size);
-	sort(own);
+		err = err ? err : add(c->err ? left_out : own, c->fn.vaddr, end_of(mk, c));
 	sort(left_out);
 	return err;
 }
 
+static int append_all(struct making *mk, struct ranges *own, const struct ranges *left_out)
+{
+	struct lt_range *r;
+	int err = 0;
+
+	mk->plan->internal.n = 0;
+	sort(own);
+	vec__each (&own->list, r)
+		err = err ? err : append_around(mk, r, left_out);
+	return err;
+}
+
+/* With inner functions there may be too many ranges for the kernel side; those that are hooked must all be there. */
 int making__fill_internal(struct making *mk)
 {
-	struct ranges own = {}, left_out = {};
+	struct ranges own = {}, all = {}, left_out = {};
 	struct lt_range *r;
-	int err = collect(mk, &own, &left_out);
+	int err = collect_functions(mk, &own, &left_out);
 
 	vec__each (&own.list, r)
-		err = err ? err : append_around(mk, r, &left_out);
+		err = err ? err : add(&all, r->start, r->end);
+	vec__each (&mk->survey.code, r)
+		err = err ? err : add(&all, r->start, r->end);
+	if (!err)
+		err = append_all(mk, &all, &left_out);
+	if (err == -E2BIG)
+		err = append_all(mk, &own, &left_out);
 	vec__free(&own.list);
+	vec__free(&all.list);
 	vec__free(&left_out.list);
 	return err;
 }

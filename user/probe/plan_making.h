@@ -24,8 +24,10 @@ struct making {
 	struct survey survey;
 	struct elf_image *img;
 	VEC(struct candidate) fns;
-	VEC(unsigned char *) fragments;	  /* bytes of code elsewhere */
-	uint64_t code_left;		  /* bytes that may still be read: each is decoded, some of them often */
+	VEC(unsigned char *) fragments; /* bytes of code elsewhere */
+	uint64_t code_left;		/* bytes that may still be read: each is decoded, some of them often */
+	unsigned int names_left; /* functions that may still be looked for by name: each time all symbols are read */
+	VEC(struct candidate *) by_vaddr;
 	uint64_t first_place, last_place; /* all places behind an entry are between these */
 	int err;
 };

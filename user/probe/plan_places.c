@@ -4,6 +4,7 @@
 
 #include "probe/plan_making.h"
 
+#define MAX_CALLS    4096 /* of a libc to its own functions: glibc has 40 */
 #define CALLEE_SAVED (1u << GPR_RBX | 1u << GPR_RBP | 0xfu << 12)
 
 static uint32_t arg_mask(uint8_t arg)
@@ -103,10 +104,10 @@ static void check_branch(struct making *mk, const struct elf_branch *b)
 
 static void add_internal(struct making *mk, uint64_t start, uint64_t end)
 {
-	struct lt_range *r = vec__add(&mk->survey.code);
+	struct lt_range *r = mk->survey.code.n < MAX_CALLS ? vec__add(&mk->survey.code) : NULL;
 
 	if (!r) {
-		mk->err = -ENOMEM;
+		mk->err = mk->survey.code.n < MAX_CALLS ? -ENOMEM : -E2BIG;
 		return;
 	}
 	r->start = start;
@@ -124,7 +125,7 @@ static void take_branch(const struct elf_branch *b, void *ctx)
 
 	check_branch(mk, b);
 	/* A uprobe sees the return address: the range is that one address. */
-	if (mk->survey.is_glibc_so && b->is_call && making__candidate(mk, b->target))
+	if (mk->survey.is_glibc_so && b->is_call && !mk->err && making__candidate(mk, b->target))
 		add_internal(mk, b->next, b->next + 1);
 }
 

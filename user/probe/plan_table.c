@@ -97,20 +97,27 @@ static int part_names(struct planned *p)
 	return 0;
 }
 
-/* The number of a family with pools, from 1; 0 where it has none. */
-static u16 pools_of(struct plan_table *t, const struct planned_fn *f)
+/* The number of a family with pools, from 1. */
+static u8 number_of(struct plan_table *t, const struct family *f)
 {
-	u16 i;
+	u8 i;
 
-	if (!family__has_pools(f->family, f->fn))
-		return 0;
-	for (i = 0; i < MAX_FAMILIES; i++) {
+	for (i = 0; i < MAX_FAMILIES - 1; i++) {
 		if (!t->with_pools[i])
-			t->with_pools[i] = f->family;
-		if (t->with_pools[i] == f->family)
-			return i + 1;
+			t->with_pools[i] = f;
+		if (t->with_pools[i] == f)
+			break;
 	}
-	return 0;
+	return i + 1;
+}
+
+/*
+ * Wrappers and pools call others through helpers of their own. Not so operator new: an exception and what a handler of
+ * the program's allocates below it are the program's.
+ */
+static bool covers(const struct plan *p, const struct planned_fn *f)
+{
+	return f->family->given || (f->family == &family_malloc && !p->is_whole);
 }
 
 static int publish_fn(struct plan_table *t, struct planned *p, const struct planned_fn *f)
@@ -126,9 +133,9 @@ static int publish_fn(struct plan_table *t, struct planned *p, const struct plan
 		.ret_insns = f->returns == PLAN_RETURN_INSNS,
 		.sp_offset = (u16)f->place.sp_offset,
 		.pool_reg = plan__register(f, f->fn->pool_arg),
-		.pools = pools_of(t, f),
-		/* Those of known allocators call nothing that allocates for someone else, but for C++'s handlers. */
-		.covers = f->family->given,
+		.pools = family__has_pools(f->family, f->fn) ? number_of(t, f->family) : 0,
+		.layer = family__has_layer(f->family) ? number_of(t, f->family) : 0,
+		.covers = covers(&p->plan, f),
 	};
 	u32 id = t->n_fns++;
 

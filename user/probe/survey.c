@@ -8,7 +8,7 @@
 #include "probe/survey.h"
 
 /* Many more than any allocator has. */
-#define MAX_CODE_RANGES 4096
+#define MAX_CODE_RANGES 16384
 
 /* A pass over the symbols of a module. */
 struct pass {
@@ -253,6 +253,7 @@ static int read_symbols(struct pass *p, struct elf_image *img, const struct modu
 	int err = signs__read(&p->signs, img, m);
 
 	p->s->is_glibc_so = p->signs.is_glibc_so;
+	p->s->is_whole = p->signs.whole;
 	p->s->glibc_realloc = p->signs.is_glibc;
 	if (!err)
 		err = elf_image__each_function(img, take_symbol, p);

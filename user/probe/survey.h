@@ -24,6 +24,7 @@ struct found_fn {
 struct survey {
 	const struct module *module;
 	bool is_glibc_so;	   /* glibc's shared library */
+	bool is_whole;		   /* an allocator's own library, and nothing else */
 	bool glibc_realloc;	   /* its libc is glibc, shared or static: realloc(p, 0) frees p */
 	VEC(struct found_fn) fns;  /* one for each address; those that release first */
 	VEC(struct lt_range) code; /* of inner functions, whose calls into these are the allocator's own */
