@@ -25,9 +25,9 @@ def check_cxx(lab, victim, *options):
                                              "frees": truth["frees"] + exceptions})
     first = trace.document["sites"][0]
     names = [frame["symbol"] for frame in first["frames"]]
-    # Between the leak and what hands out blocks there are at most forms of new that call each other.
+    # Between the leak and what hands out blocks there are at most forms of new that call each other, and their helper.
     above = names[:names.index("leaked_here")]
-    assert 1 <= len(above) <= 3 and all(name.startswith("operator new") for name in above[1:]), first
+    assert 1 <= len(above) <= 3 and all(name.startswith(("operator new", "take(")) for name in above[1:]), first
     assert victim.finish() == 0, victim
     return trace, truth, process
 
@@ -41,6 +41,12 @@ def test_new_on_malloc(lab, way):
     # Each exception was seen, and each malloc that failed.
     assert process["allocs"] - truth["allocs"] >= truth["throws"] + truth["exceptions"]
     assert process["failed_allocs"] == truth["failed"]
+
+
+def test_new_on_malloc_by_a_helper(lab):
+    """That it only calls malloc cannot be seen: both are hooked, and each block counts once."""
+    _, _, process = check_cxx(lab, lab.allocator_victim("cxx_new.own_helper"))
+    assert set(hooked(process)) == {"c++", "libc"}
 
 
 def test_new_from_an_array(lab):

@@ -57,6 +57,18 @@ def test_two_allocators_are_described(lab):
     assert victim.finish() == 0
 
 
+def test_left_by_an_exception(lab):
+    """What is allocated after it is not the allocator's own. The exceptions' memory is not the victim's account."""
+    victim = lab.allocator_victim("thrown_pool.plain")
+    trace, truth = lab.observe(victim, "--allocator", "pool: alloc=pool_get(size=1) free=pool_put")
+    assert trace.wait() == 0, trace
+    process = process_of(trace.document, victim.pid)
+    assert losses(trace.document) == {}
+    assert (process["live_bytes"], process["live_blocks"]) == (truth["live_bytes"], truth["live_blocks"])
+    check_leak_is_first(trace.document)
+    assert victim.finish() == 0
+
+
 def test_one_object_only(lab):
     """-O: what is in other files is not hooked."""
     victim = lab.allocator_victim("malloc_names.jemalloc")

@@ -24,6 +24,7 @@ WAY_static_je = -DPREFIX=je_ $(ALLOCATORS)/libje_.a -lm
 
 WAY_static_libstdcxx = -static-libstdc++ -static-libgcc
 WAY_own_malloc = -DOWN_NEW_MALLOC
+WAY_own_helper = -DOWN_NEW_HELPER
 WAY_own_arena = -DOWN_NEW_ARENA
 
 WAY_CC_musl = musl-gcc
@@ -41,8 +42,9 @@ WAYS_late_allocator = plain
 WAYS_over_je = static_je
 WAYS_over_libc = plain
 WAYS_preload_header = plain
+WAYS_thrown_pool = plain
 WAYS_preload_leak = plain
-WAYS_cxx_new = plain jemalloc tcmalloc mimalloc static_libstdcxx static_jemalloc static_tcmalloc static_glibc own_malloc \
+WAYS_cxx_new = plain jemalloc tcmalloc mimalloc static_libstdcxx static_jemalloc static_tcmalloc static_glibc own_malloc own_helper \
 	own_arena
 
 ALLOCATOR_SRC = $(wildcard tests/victims/allocators/*.c tests/victims/allocators/*.cc)

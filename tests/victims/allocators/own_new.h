@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * own_new: a program's own operator new and delete, the plain ones; the library's other forms call these, but those
- * with an alignment. OWN_NEW_MALLOC: on top of malloc. OWN_NEW_ARENA: from an array, and malloc knows nothing of it.
+ * with an alignment. OWN_NEW_MALLOC: on top of malloc. OWN_NEW_HELPER: likewise, by way of functions of the program's.
+ * OWN_NEW_ARENA: from an array, and malloc knows nothing of it.
  */
 #pragma once
 
@@ -23,6 +24,36 @@ void *operator new(size_t size)
 void operator delete(void *p) noexcept
 {
 	free(p);
+}
+#endif
+
+#ifdef OWN_NEW_HELPER
+static __attribute__((noinline)) void *take(size_t size)
+{
+	void *volatile p = malloc(size);
+
+	return p;
+}
+
+static __attribute__((noinline)) void give_back(void *p)
+{
+	free(p);
+	__asm__ volatile("" ::: "memory"); /* no tail call */
+}
+
+void *operator new(size_t size)
+{
+	void *p = take(size);
+
+	if (!p)
+		throw std::bad_alloc();
+	return p;
+}
+
+void operator delete(void *p) noexcept
+{
+	give_back(p);
+	__asm__ volatile("" ::: "memory");
 }
 #endif
 

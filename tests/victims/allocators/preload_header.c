@@ -47,6 +47,14 @@ static void *hand_out(void *raw, size_t before, size_t size)
 	return p;
 }
 
+/* Between the two, as in larger ones. */
+static __attribute__((noinline)) void *take(size_t size)
+{
+	void *volatile p = next_malloc(size);
+
+	return p;
+}
+
 void *malloc(size_t size)
 {
 	if (!next_malloc)
@@ -55,7 +63,7 @@ void *malloc(size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return hand_out(next_malloc(size + sizeof(struct header)), sizeof(struct header), size);
+	return hand_out(take(size + sizeof(struct header)), sizeof(struct header), size);
 }
 
 void *calloc(size_t count, size_t size)
