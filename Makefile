@@ -99,7 +99,7 @@ include tests/victims/allocators.mk
 GOLDEN_SRC = $(sort $(wildcard tests/golden/*.c))
 GOLDEN_OBJ = $(GOLDEN_SRC:%.c=$(BUILD)/%.o)
 # What fuzzers reach: the stages that read files of a target.
-FUZZ_PROBE = allocator_parse allocator_rules allocator_spec elf_image elf_names exits family family_cxx family_jemalloc \
+FUZZ_PROBE = allocator_parse allocator_rules allocator_spec elf_image elf_names elf_pieces exits family family_cxx family_jemalloc \
 	family_libc family_mimalloc family_tcmalloc insn jump_table place plan plan_callers plan_exits plan_internal \
 	plan_places signs survey
 FUZZ_SRC = $(FUZZ_PROBE:%=user/probe/%.c) \

@@ -123,6 +123,35 @@ def test_pools_by_address(lab, way):
     assert victim.finish() == 0
 
 
+def test_static_libc_by_address(lab):
+    """A static program without symbols, for one who has the build with them."""
+    path = lab.tmp / "static_stripped"
+    with_symbols = lab.allocator_path("malloc_names.static_glibc")
+    subprocess.run(["objcopy", "-S", with_symbols, path], check=True, timeout=60)
+    listed = subprocess.run(["nm", with_symbols], capture_output=True, text=True, check=True, timeout=60).stdout
+    functions = {name: int(address, 16) for address, name in re.findall(r"^(\w+) [TWV] (\w+)$", listed, re.M)}
+    words = {"malloc": "alloc={}(size=1)", "calloc": "calloc={}", "realloc": "realloc={}", "free": "free={}",
+             "posix_memalign": "alloc_at={}", "memalign": "alloc={}(size=2)", "valloc": "alloc={}(size=1)",
+             "pvalloc": "alloc={}(size=1)", "reallocarray": "realloc={}(ptr=1,count=2,size=3)"}
+    spec = "libc: nothrow " + " ".join(word.format(f"static_stripped+{functions[name]:#x}") for name, word in words.items())
+    victim = lab.victim_at(path)
+    trace, truth = lab.observe(victim, "--allocator", spec)
+    assert trace.wait() == 0, trace
+    process = process_of(trace.document, victim.pid)
+    assert (process["live_bytes"], process["live_blocks"]) == (truth["live_bytes"], truth["live_blocks"])
+    assert (process["allocs"], process["frees"], process["failed_allocs"]) == \
+        (truth["allocs"], truth["frees"], truth["failed"])
+    assert victim.finish() == 0
+    # One byte on there is the middle of an instruction.
+    wrong = lab.victim_at(path)
+    trace = lab.run("-p", wrong.pid, "-d", "1", "--allocator",
+                    spec.replace(f"{functions['free']:#x}", f"{functions['free'] + 1:#x}"))
+    assert "no function begins at" in trace.err.text, trace
+    wrong.go()
+    wrong.truth()
+    assert wrong.finish() == 0
+
+
 def observe_late(lab, name, *options, **popen_options):
     """Its allocator comes when the trace has begun, and is used when it is hooked. Returns the trace, the truth and the pid."""
     path = lab.allocator_path(name)

@@ -35,7 +35,9 @@ static void find_missing(struct attached *a, pid_t pid, const struct family *f, 
 {
 	const struct family *const families[] = {&known, f, NULL};
 
-	assert_int_equal(attached__find_missing(a, pid, families, &p, 1), 0);
+	const struct plan *plan = &p->plan;
+
+	assert_int_equal(attached__find_missing(a, pid, families, &plan, 1), 0);
 }
 
 static void functions_that_are_not_there(void **state)

@@ -283,6 +283,16 @@ static void given_by_address(void **state)
 	assert_planned("pool:lib.so+0x1 pool:lib.so+0x2");
 	assert_int_equal(plan.fns.at[1].size, 3);
 	end_plan();
+	/* A static program has no index of its unwind information. */
+	assert_int_equal(make_plan(".text\n" FN("first") FN("second"), "-s -Wl,--no-eh-frame-hdr", families), 0);
+	assert_planned("pool:lib.so+0x1 pool:lib.so+0x2");
+	assert_int_equal(plan.fns.at[1].size, 3);
+	end_plan();
+	fns[1].vaddr++;
+	assert_int_equal(make_plan(".text\n" FN("first") FN("second"), "-s -Wl,--no-eh-frame-hdr", families), 0);
+	assert_planned("pool:lib.so+0x1");
+	assert_non_null(strstr(plan.left_out.at[0].why.text, "no function begins at"));
+	end_plan();
 	fns[1].vaddr = 0x10000000;
 	assert_int_equal(make_plan(".text\n" FN("first") FN("second"), "-s", families), 0);
 	assert_planned("pool:lib.so+0x1");

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/doctor_process.h"
+#include "probe/attached.h"
 #include "probe/debugger.h"
 #include "probe/hit_count.h"
 #include "probe/plan.h"
@@ -34,13 +35,13 @@ static const char *keep(struct planning *p, const char *text)
 	return *at ? *at : "";
 }
 
-static int leave_out(struct planning *p, const struct module *m, const char *function, const char *reason)
+static int leave_out(struct planning *p, const char *path, const char *function, const char *reason)
 {
 	struct doctor_left_out *l = vec__add(&p->d->left_out);
 
 	if (!l)
 		return -ENOMEM;
-	l->path = keep(p, m->path);
+	l->path = keep(p, path);
 	l->function = function;
 	l->reason = keep(p, reason);
 	return 0;
@@ -102,10 +103,10 @@ static int add_plan(struct planning *p, const struct plan *plan)
 		err = err ? err : add_function(p, plan, f);
 	vec__each (&plan->left_out, u) {
 		if (!u->counted_below && !err)
-			err = leave_out(p, plan->module, u->name, u->why.text);
+			err = leave_out(p, plan->module->path, u->name, u->why.text);
 	}
 	if (!err && plan__word_counted_below(plan, text, sizeof(text)))
-		err = leave_out(p, plan->module, NULL, text);
+		err = leave_out(p, plan->module->path, NULL, text);
 	return err;
 }
 
@@ -116,7 +117,7 @@ static int plan_module(struct planning *p, pid_t pid, const struct module *m, co
 	int err;
 
 	if (p->n_plans == PLANS_MAX)
-		return leave_out(p, m, NULL, "there are too many files with an allocator");
+		return leave_out(p, m->path, NULL, "there are too many files with an allocator");
 	err = plan__make(plan, m, r, &why);
 	if (!err)
 		err = debugger__check(pid, &p->mappings, plan, &why);
@@ -126,7 +127,7 @@ static int plan_module(struct planning *p, pid_t pid, const struct module *m, co
 	}
 	plan__free(plan);
 	memset(plan, 0, sizeof(*plan));
-	return err == -ENOENT ? 0 : leave_out(p, m, NULL, why.text);
+	return err == -ENOENT ? 0 : leave_out(p, m->path, NULL, why.text);
 }
 
 /* Is this file's first executable mapping at that one? A file may have several. */
@@ -139,6 +140,24 @@ static bool is_first(const struct mappings *m, const struct mapping *at)
 			return other == at;
 	}
 	return false;
+}
+
+/* What the user has described and no file has. */
+static int leave_out_missing(struct planning *p, pid_t pid)
+{
+	const struct plan *plans[PLANS_MAX];
+	const struct attached_module *m;
+	struct attached a = {};
+	size_t i;
+	int err;
+
+	for (i = 0; i < p->n_plans; i++)
+		plans[i] = &p->plans[i];
+	err = attached__find_missing(&a, pid, p->options->families, plans, p->n_plans);
+	vec__each (&a.modules, m)
+		err = err ? err : leave_out(p, m->path, NULL, m->reason);
+	attached__free(&a);
+	return err;
 }
 
 static int plan_all(struct planning *p, pid_t pid)
@@ -158,7 +177,7 @@ static int plan_all(struct planning *p, pid_t pid)
 			continue;
 		err = err ? err : plan_module(p, pid, at->module, &r);
 	}
-	return err;
+	return err ? err : leave_out_missing(p, pid);
 }
 
 /*

@@ -107,12 +107,12 @@ static bool has(const struct plan *p, const struct family_fn *fn)
 	return false;
 }
 
-static bool any_has(const struct planned *const *plans, size_t n, const struct family_fn *fn)
+static bool any_has(const struct plan *const *plans, size_t n, const struct family_fn *fn)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		if (has(&plans[i]->plan, fn))
+		if (has(plans[i], fn))
 			return true;
 	}
 	return false;
@@ -141,7 +141,7 @@ static int add_missing(struct attached *a, pid_t pid, const struct family *f, co
  * Of a prefix there are always some: not every allocator has pvalloc. So those of the user's own words must all be
  * there, and of others one.
  */
-static int find_missing(struct attached *a, pid_t pid, const struct family *f, const struct planned *const *plans,
+static int find_missing(struct attached *a, pid_t pid, const struct family *f, const struct plan *const *plans,
 			size_t n)
 {
 	char names[512] = "";
@@ -159,7 +159,7 @@ static int find_missing(struct attached *a, pid_t pid, const struct family *f, c
 }
 
 int attached__find_missing(struct attached *a, pid_t pid, const struct family *const *families,
-			   const struct planned *const *plans, size_t n)
+			   const struct plan *const *plans, size_t n)
 {
 	const struct family *const *f;
 	int err = 0;

@@ -37,8 +37,8 @@ void attached__free(struct attached *a);
 int attached__add(struct attached *a, pid_t pid, const struct planned *p);
 
 /*
- * The process has these plans now (n of them): what of the user's own families (families ends with NULL) is in none?
- * Replaces what was said of it before. 0 or -ENOMEM.
+ * These are the plans of the files that the process has mapped now (n of them): what of the user's own families
+ * (families ends with NULL) is in none? Replaces what was said of it before. 0 or -ENOMEM.
  */
 int attached__find_missing(struct attached *a, pid_t pid, const struct family *const *families,
-			   const struct planned *const *plans, size_t n);
+			   const struct plan *const *plans, size_t n);

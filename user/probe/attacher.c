@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "base/vec.h"
 #include "leaktrace.skel.h"
@@ -273,6 +274,18 @@ static int collect_plans(struct attacher *a, pid_t pid, const struct mappings *m
 	return 0;
 }
 
+static int find_missing(struct attacher *a, pid_t pid, const struct plans *plans)
+{
+	__cleanup_free const struct plan **list = calloc(plans->list.n + 1, sizeof(*list));
+	size_t i;
+
+	if (!list)
+		return -ENOMEM;
+	for (i = 0; i < plans->list.n; i++)
+		list[i] = &plans->list.at[i]->plan;
+	return attached__find_missing(&a->attached, pid, a->options.families, list, plans->list.n);
+}
+
 int attacher__attach(struct attacher *a, pid_t pid, const struct mappings *m, struct err *e)
 {
 	struct plans plans = {};
@@ -280,7 +293,7 @@ int attacher__attach(struct attacher *a, pid_t pid, const struct mappings *m, st
 	int hooked = 0, ret = collect_plans(a, pid, m, &plans);
 
 	if (!ret)
-		ret = attached__find_missing(&a->attached, pid, a->options.families, plans.list.at, plans.list.n);
+		ret = find_missing(a, pid, &plans);
 	if (ret)
 		ret = err__set(e, ret, "out of memory");
 	vec__each (&plans.list, p) {

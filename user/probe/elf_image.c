@@ -40,6 +40,7 @@ void elf_image__close(struct elf_image *img)
 	if (!img)
 		return;
 	elf_names__close(img);
+	vec__free(&img->fdes);
 	elf_end(img->elf);
 	free(img);
 }
@@ -61,8 +62,7 @@ bool elf_image__is_dynamic(struct elf_image *img)
 	return false;
 }
 
-/* The executable segment that vaddr lies in. */
-static bool code_segment(struct elf_image *img, uint64_t vaddr, GElf_Phdr *ph)
+bool elf_image__code_segment(struct elf_image *img, uint64_t vaddr, GElf_Phdr *ph)
 {
 	size_t i;
 
@@ -93,7 +93,7 @@ int elf_image__file_offset(struct elf_image *img, uint64_t vaddr, uint64_t *offs
 {
 	GElf_Phdr ph;
 
-	if (!code_segment(img, vaddr, &ph))
+	if (!elf_image__code_segment(img, vaddr, &ph))
 		return -ENOENT;
 	*offset = vaddr - ph.p_vaddr + ph.p_offset;
 	return 0;
@@ -104,53 +104,12 @@ size_t elf_image__read_code(struct elf_image *img, uint64_t vaddr, void *buf, si
 	GElf_Phdr ph;
 	ssize_t got;
 
-	if (!code_segment(img, vaddr, &ph))
+	if (!elf_image__code_segment(img, vaddr, &ph))
 		return 0;
 	if (n > ph.p_filesz - (vaddr - ph.p_vaddr))
 		n = ph.p_filesz - (vaddr - ph.p_vaddr);
 	got = pread(img->fd, buf, n, (off_t)(vaddr - ph.p_vaddr + ph.p_offset));
 	return got > 0 ? (size_t)got : 0;
-}
-
-/* The index: a header, then pairs of 32-bit distances from it to a piece of code and its entry, sorted. */
-#define INDEX_HEAD   12
-#define INDEX_FORMAT "\x01\x1b\x03\x3b" /* the only one that linkers write: pcrel sdata4, udata4, datarel sdata4 */
-
-static uint64_t index_start(const unsigned char *index, uint64_t vaddr, size_t i)
-{
-	int32_t distance;
-
-	memcpy(&distance, index + INDEX_HEAD + 8 * i, sizeof(distance));
-	return vaddr + (uint64_t)(int64_t)distance;
-}
-
-int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uint64_t *end)
-{
-	GElf_Shdr sh;
-	Elf_Scn *scn = untrusted_elf__section(img->elf, ".eh_frame_hdr", &sh);
-	Elf_Data *data = scn ? untrusted_elf__data(scn, &sh) : NULL;
-	size_t low = 0, high, middle, n;
-	uint32_t count;
-	GElf_Phdr ph;
-
-	if (!data || data->d_size < INDEX_HEAD || memcmp(data->d_buf, INDEX_FORMAT, 4) ||
-	    !code_segment(img, vaddr, &ph))
-		return -ENOENT;
-	memcpy(&count, (unsigned char *)data->d_buf + 8, sizeof(count));
-	n = (data->d_size - INDEX_HEAD) / 8;
-	n = count < n ? count : n;
-	for (high = n; low < high;) {
-		middle = (low + high) / 2;
-		if (index_start(data->d_buf, sh.sh_addr, middle) <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
-		return -ENOENT;
-	*start = index_start(data->d_buf, sh.sh_addr, low - 1);
-	*end = low < n ? index_start(data->d_buf, sh.sh_addr, low) : ph.p_vaddr + ph.p_filesz;
-	return *start <= vaddr && vaddr < *end ? 0 : -ENOENT;
 }
 
 /* A branch at p, of which ELF_BRANCH_MAX bytes are there. */

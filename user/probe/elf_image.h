@@ -50,8 +50,9 @@ bool elf_image__next_code(struct elf_image *img, size_t *i, uint64_t *start, uin
 size_t elf_image__read_code(struct elf_image *img, uint64_t vaddr, void *buf, size_t n);
 
 /*
- * Where the piece of code at vaddr begins and ends, by the unwind information's index (.eh_frame_hdr, LSB core 10.6.2):
- * a function, or a part of one that the compiler has put elsewhere. -ENOENT: it is in none, or there is no index.
+ * Where the piece of code at vaddr begins and ends, by the unwind information or its index (.eh_frame_hdr, LSB core
+ * 10.6.2): a function, or a part of one that the compiler has put elsewhere. -ENOENT: it is in none, or there is no
+ * index.
  */
 int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uint64_t *end);
 
