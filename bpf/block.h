@@ -5,33 +5,21 @@
 #include "maps.h"
 #include "site.h"
 
-/* The block at address in this layer; else in the lowest, in which all are whose addresses are their own. */
-static __always_inline struct lt_block *block_find(struct lt_block_key *key)
-{
-	struct lt_block *found = bpf_map_lookup_elem(&blocks, key);
-
-	if (found || !key->layer)
-		return found;
-	key->layer = 0;
-	return bpf_map_lookup_elem(&blocks, key);
-}
-
 static __always_inline bool is_tracked(u32 slot, u32 layer, u64 address)
 {
 	struct lt_block_key key = {.address = address, .slot = slot, .layer = layer};
 
-	return block_find(&key);
+	return bpf_map_lookup_elem(&blocks, &key);
 }
 
-/* Take the block at address out of the map. 0, or negative when it is not there. *layer becomes that of the block. */
-static __always_inline int block_take(u32 slot, u32 *layer, u64 address, struct lt_block *out)
+/* Take the block at address out of the map. 0, or negative when it is not there. */
+static __always_inline int block_take(u32 slot, u32 layer, u64 address, struct lt_block *out)
 {
-	struct lt_block_key key = {.address = address, .slot = slot, .layer = *layer};
-	struct lt_block *found = block_find(&key);
+	struct lt_block_key key = {.address = address, .slot = slot, .layer = layer};
+	struct lt_block *found = bpf_map_lookup_elem(&blocks, &key);
 
 	if (!found)
 		return -1;
-	*layer = key.layer;
 	*out = *found;
 	/* Of two threads that free the same block (the program's bug) only one may subtract it. */
 	return bpf_map_delete_elem(&blocks, &key);
@@ -62,7 +50,7 @@ static __always_inline void block_born(u32 slot, u32 layer, u64 address, u64 siz
 	err = block_insert(slot, layer, address, &block);
 	if (err == -17 /* EEXIST */) {
 		/* The allocator hands this address out again, so its last block was freed where we did not see it. */
-		if (!block_take(slot, &layer, address, &old)) {
+		if (!block_take(slot, layer, address, &old)) {
 			site_sub(&old);
 			count(LT_CNT_FREES_MISSED, 1);
 		}

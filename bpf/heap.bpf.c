@@ -64,7 +64,6 @@ static __always_inline bool is_same_release(const struct task_state *ts, u32 id,
 static __always_inline void on_free(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr, u64 sp, u64 ret,
 				    bool nested)
 {
-	u32 layer = fn->layer;
 	struct lt_block block;
 	bool tracked;
 
@@ -73,7 +72,7 @@ static __always_inline void on_free(struct task_state *ts, const struct lt_fn *f
 	nested = nested || is_same_release(ts, id, ptr, sp, ret);
 	if (!nested)
 		enter_release(ts, id, ptr, sp, ret);
-	tracked = !block_take(ts->slot, &layer, ptr, &block);
+	tracked = !block_take(ts->slot, fn->layer, ptr, &block);
 	if (tracked)
 		site_sub(&block);
 	else if (nested)
@@ -85,14 +84,13 @@ static __always_inline void on_free(struct task_state *ts, const struct lt_fn *f
 /* A call whose return is not watched: what it returns is lost, what it releases is (most likely) gone. */
 static __always_inline void abandon(struct task_state *ts, const struct lt_fn *fn, u32 id, u64 ptr, u32 loss)
 {
-	u32 layer = fn->layer;
 	struct lt_block old;
 	bool tracked;
 
 	count(loss, 1);
 	if (fn->op != LT_OP_REALLOC || !ptr)
 		return;
-	tracked = !block_take(ts->slot, &layer, ptr, &old);
+	tracked = !block_take(ts->slot, fn->layer, ptr, &old);
 	if (tracked)
 		site_sub(&old);
 	count_free(ts->slot, tracked);
@@ -142,8 +140,7 @@ static __always_inline int on_alloc(struct pt_regs *ctx, struct task_state *ts, 
 	p->layer = fn->layer;
 	p->pool = fn->pools ? argument(ctx, fn->pool_reg) : 0;
 	/* Taken at entry: as soon as the allocator has released it, another thread may get the same address. */
-	p->old_layer = fn->layer;
-	p->has_old = replaces(fn) && p->ptr && !block_take(p->slot, &p->old_layer, p->ptr, &p->old);
+	p->has_old = replaces(fn) && p->ptr && !block_take(p->slot, p->layer, p->ptr, &p->old);
 	p->site = wanted ? stack_site(ctx, ts, id, sp, ret, method) : LT_NO_SLOT;
 	p->at_ret = fn->ret_insns;
 	p->used = 1;

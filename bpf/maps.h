@@ -44,7 +44,7 @@ struct pending {
 	u8 at_ret; /* its return is seen at a ret instruction */
 	u8 covers; /* as in lt_fn */
 	u8 pools, layer;
-	u32 old_layer; /* of the old block */
+	u32 pad;
 };
 
 /* A module with hooked functions that a thread has been in. A program has one or two. */

@@ -191,7 +191,7 @@ static __always_inline void enter_release(struct task_state *ts, u32 id, u64 ptr
 static __always_inline void pending_drop(struct pending *p)
 {
 	if (p->has_old)
-		block_restore(p->slot, p->old_layer, p->ptr, &p->old);
+		block_restore(p->slot, p->layer, p->ptr, &p->old);
 	p->used = 0;
 	p->has_old = 0;
 }

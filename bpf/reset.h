@@ -24,10 +24,9 @@ static __always_inline void release(struct reset *r)
 {
 	struct lt_block_key key = {.address = r->at.address, .slot = r->at.pool.slot, .layer = r->layer};
 	struct lt_block block, *found = bpf_map_lookup_elem(&blocks, &key);
-	u32 layer = r->layer;
 
 	/* Freed alone meanwhile, and perhaps handed out again by someone else. */
-	if (!found || found->pool_tag != r->tag || block_take(key.slot, &layer, key.address, &block))
+	if (!found || found->pool_tag != r->tag || block_take(key.slot, key.layer, key.address, &block))
 		return;
 	site_sub(&block);
 	r->released++;
