@@ -5,9 +5,10 @@
 #include "maps.h"
 #include "walk_x86.h"
 
-/* All are loaded and then one is chosen: clang would else compute its offset, and the verifier takes no variable ones.
+/*
+ * 0 for LT_NO_REG. All are loaded and then one is chosen: clang would else compute its offset, and the verifier takes
+ * no variable ones.
  */
-/* 0 for LT_NO_REG. */
 static __always_inline u64 argument(struct pt_regs *ctx, u8 reg)
 {
 	u64 regs[] = REGISTERS_BY_NUMBER(ctx);

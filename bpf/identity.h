@@ -11,6 +11,11 @@
 
 #define MAX_PID_NS_LEVEL 32 /* include/linux/pid_namespace.h */
 
+static __always_inline struct lt_slot *slot_get(u32 slot)
+{
+	return bpf_map_lookup_elem(&slots, &slot);
+}
+
 /*
  * A task's number in the tracer's pid namespace; 0: not visible there. A task of a container has one number in each
  * namespace from its own to the host's; bpf_get_ns_current_pid_tgid() knows only the innermost.
@@ -59,7 +64,7 @@ static __always_inline long send_process(u32 type, u32 slot, u32 pid)
  */
 static __always_inline void slot_announce(u32 slot)
 {
-	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
+	struct lt_slot *s = slot_get(slot);
 
 	if (s && !s->announced && !send_process(LT_REC_PROCESS, slot, current_pid()))
 		s->announced = 1;
@@ -75,7 +80,7 @@ static __always_inline void slot_key__init(struct slot_key *key, struct task_str
 
 static __always_inline u32 space_of(u32 slot)
 {
-	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
+	struct lt_slot *s = slot_get(slot);
 
 	return s ? s->space : LT_NO_SPACE;
 }
@@ -83,7 +88,7 @@ static __always_inline u32 space_of(u32 slot)
 /* The tables of its mappings are there before its first hit, unless it has just execed. */
 static __always_inline void slot_take_space(u32 slot, u32 exec_id)
 {
-	struct lt_slot *s = bpf_map_lookup_elem(&slots, &slot);
+	struct lt_slot *s = slot_get(slot);
 	u32 pid = current_pid();
 	struct lt_target *target = bpf_map_lookup_elem(&targets, &pid);
 
@@ -118,11 +123,6 @@ static __noinline u32 slot_assign(struct task_struct *task)
 	}
 	slot_announce(slot);
 	return slot;
-}
-
-static __always_inline struct lt_slot *slot_get(u32 slot)
-{
-	return bpf_map_lookup_elem(&slots, &slot);
 }
 
 /* The current task's state with a valid slot, or NULL (counted). */

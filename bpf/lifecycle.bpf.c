@@ -143,7 +143,7 @@ int on_fork(u64 *ctx)
 		bpf_map_update_elem(&slot_ids, &key, &slot, BPF_ANY);
 		return 0;
 	}
-	s = bpf_map_lookup_elem(&slots, &slot);
+	s = slot_get(slot);
 	if (s)
 		__sync_fetch_and_add(&s->vm_children, 1);
 	return 0;

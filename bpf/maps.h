@@ -11,10 +11,6 @@
 #include "abi.h"
 #include "unwind_abi.h"
 
-/* Headers are shared by objects that call only some of their functions. */
-#undef __noinline
-#define __noinline __attribute__((noinline, unused))
-
 /* Written by user space before load; the verifier drops what they switch off. */
 extern const volatile u32 cfg_max_sites; /* sites beyond this number share their slot's overflow site */
 extern const volatile u64 cfg_min_size;	 /* -z: smaller allocations are not tracked */
