@@ -146,3 +146,20 @@ SITE static UNUSED void by_free_aligned_sized(struct kept *k, size_t alignment)
 	optional.free_aligned_sized(k->p, alignment, k->size);
 	k->p = NULL;
 }
+
+/* Those that hand out whole pages, some of which stay; not every libc has them. */
+static UNUSED void by_page_functions(size_t n)
+{
+	struct kept k;
+
+	if (optional.valloc) {
+		by_valloc(5 + n);
+		k = by_valloc(5000);
+		by_free(&k);
+	}
+	if (optional.pvalloc) {
+		by_pvalloc(11 + n);
+		k = by_pvalloc(4097);
+		by_free(&k);
+	}
+}

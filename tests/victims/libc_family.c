@@ -33,16 +33,7 @@ static void aligned(int round)
 	by_memalign(128, 10 + n);
 	k = by_memalign(16, 7);
 	release(&k, 2);
-	if (optional.valloc) {
-		by_valloc(5 + n);
-		k = by_valloc(5000);
-		by_free(&k);
-	}
-	if (optional.pvalloc) {
-		by_pvalloc(11 + n);
-		k = by_pvalloc(4097);
-		by_free(&k);
-	}
+	by_page_functions(n);
 }
 
 static void plain(int round)

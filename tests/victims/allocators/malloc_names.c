@@ -105,16 +105,7 @@ static void aligned(int round)
 	by_posix_memalign(64, 100 + n);
 	by_aligned_alloc(32, 32 * (n + 1));
 	by_memalign(128, 10 + n);
-	if (optional.valloc) {
-		by_valloc(5 + n);
-		k = by_valloc(5000);
-		by_free(&k);
-	}
-	if (optional.pvalloc) {
-		by_pvalloc(11 + n);
-		k = by_pvalloc(4097);
-		by_free(&k);
-	}
+	by_page_functions(n);
 }
 
 static void resized(int round)
