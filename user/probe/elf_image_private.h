@@ -27,7 +27,10 @@ struct elf_image {
 	Elf *elf;
 	int fd; /* the module's */
 	size_t n_phdrs;
-	bool looked_for_names, looked_for_slots, looked_for_fdes;
+	bool looked_for_names, looked_for_slots, looked_for_pieces;
+	const unsigned char *index; /* of pieces of code; NULL: there is none */
+	uint64_t index_vaddr;
+	size_t n_index;
 	VEC(struct lt_range) fdes; /* where there is no index of them; by address */
 	VEC(struct elf_names) more;
 	VEC(struct elf_slot) slots;			 /* by address */

@@ -17,31 +17,18 @@ static uint64_t index_start(const unsigned char *index, uint64_t vaddr, size_t i
 	return vaddr + (uint64_t)(int64_t)distance;
 }
 
-static int find_in_index(struct elf_image *img, Elf_Data *data, uint64_t at, uint64_t vaddr, uint64_t *start,
-			 uint64_t *end)
+/* Of whatever form it is, a file with one is not read otherwise. */
+static void take_index(struct elf_image *img, Elf_Data *data, uint64_t vaddr)
 {
-	size_t low = 0, high, middle, n;
 	uint32_t count;
-	GElf_Phdr ph;
 
-	if (data->d_size < INDEX_HEAD || memcmp(data->d_buf, INDEX_FORMAT, 4) ||
-	    !elf_image__code_segment(img, vaddr, &ph))
-		return -ENOENT;
+	if (data->d_size < INDEX_HEAD || memcmp(data->d_buf, INDEX_FORMAT, 4))
+		return;
 	memcpy(&count, (unsigned char *)data->d_buf + 8, sizeof(count));
-	n = (data->d_size - INDEX_HEAD) / 8;
-	n = count < n ? count : n;
-	for (high = n; low < high;) {
-		middle = (low + high) / 2;
-		if (index_start(data->d_buf, at, middle) <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low)
-		return -ENOENT;
-	*start = index_start(data->d_buf, at, low - 1);
-	*end = low < n ? index_start(data->d_buf, at, low) : ph.p_vaddr + ph.p_filesz;
-	return *start <= vaddr && vaddr < *end ? 0 : -ENOENT;
+	img->index = data->d_buf;
+	img->index_vaddr = vaddr;
+	img->n_index = (data->d_size - INDEX_HEAD) / 8;
+	img->n_index = count < img->n_index ? count : img->n_index;
 }
 
 /*
@@ -130,14 +117,13 @@ static int compare_starts(const void *a, const void *b)
 	return (x->start > y->start) - (x->start < y->start);
 }
 
-static void look_for_fdes(struct elf_image *img)
+static void take_fdes(struct elf_image *img)
 {
 	GElf_Shdr sh;
 	Elf_Scn *scn = untrusted_elf__section(img->elf, ".eh_frame", &sh);
 	Elf_Data *data = scn ? untrusted_elf__data(scn, &sh) : NULL;
 	struct section s = {};
 
-	img->looked_for_fdes = true;
 	if (!data)
 		return;
 	s = (struct section){data->d_buf, data->d_size, sh.sh_addr};
@@ -146,32 +132,49 @@ static void look_for_fdes(struct elf_image *img)
 		qsort(img->fdes.at, img->fdes.n, sizeof(*img->fdes.at), compare_starts);
 }
 
-static int find_in_fdes(struct elf_image *img, uint64_t vaddr, uint64_t *start, uint64_t *end)
-{
-	size_t low = 0, high, middle;
-	GElf_Phdr ph;
-
-	if (!img->looked_for_fdes)
-		look_for_fdes(img);
-	for (high = img->fdes.n; low < high;) {
-		middle = (low + high) / 2;
-		if (img->fdes.at[middle].start <= vaddr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (!low || vaddr >= img->fdes.at[low - 1].end || !elf_image__code_segment(img, vaddr, &ph))
-		return -ENOENT;
-	*start = img->fdes.at[low - 1].start;
-	*end = img->fdes.at[low - 1].end;
-	return *end - ph.p_vaddr <= ph.p_filesz ? 0 : -ENOENT;
-}
-
-int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uint64_t *end)
+static void look_for_pieces(struct elf_image *img)
 {
 	GElf_Shdr sh;
 	Elf_Scn *scn = untrusted_elf__section(img->elf, ".eh_frame_hdr", &sh);
 	Elf_Data *data = scn ? untrusted_elf__data(scn, &sh) : NULL;
 
-	return data ? find_in_index(img, data, sh.sh_addr, vaddr, start, end) : find_in_fdes(img, vaddr, start, end);
+	img->looked_for_pieces = true;
+	if (data)
+		take_index(img, data, sh.sh_addr);
+	else
+		take_fdes(img);
+}
+
+static uint64_t start_of(const struct elf_image *img, size_t i)
+{
+	return img->index ? index_start(img->index, img->index_vaddr, i) : img->fdes.at[i].start;
+}
+
+/* The index knows no ends: a piece goes on to the next. Of an entry that leaves its segment nothing is believed. */
+static uint64_t end_of(const struct elf_image *img, size_t i, const GElf_Phdr *ph)
+{
+	if (!img->index)
+		return img->fdes.at[i].end - ph->p_vaddr <= ph->p_filesz ? img->fdes.at[i].end : 0;
+	return i + 1 < img->n_index ? start_of(img, i + 1) : ph->p_vaddr + ph->p_filesz;
+}
+
+int elf_image__piece(struct elf_image *img, uint64_t vaddr, uint64_t *start, uint64_t *end)
+{
+	size_t low = 0, high, middle;
+	GElf_Phdr ph;
+
+	if (!img->looked_for_pieces)
+		look_for_pieces(img);
+	for (high = img->index ? img->n_index : img->fdes.n; low < high;) {
+		middle = (low + high) / 2;
+		if (start_of(img, middle) <= vaddr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (!low || !elf_image__code_segment(img, vaddr, &ph))
+		return -ENOENT;
+	*start = start_of(img, low - 1);
+	*end = end_of(img, low - 1, &ph);
+	return *start <= vaddr && vaddr < *end ? 0 : -ENOENT;
 }

@@ -77,7 +77,7 @@ static int lead_to(struct search *s, uint64_t vaddr)
 	int err;
 
 	if (!p) {
-		if (s->from->is_probed(s->from->ctx, vaddr))
+		if (s->from->is_probed && s->from->is_probed(s->from->ctx, vaddr))
 			return remember(s, &s->exits->jumps, vaddr);
 		fragment = s->from->fragment(s->from->ctx, vaddr);
 		if (!fragment.n)

@@ -20,7 +20,7 @@ struct exits_source {
 	 */
 	struct code (*fragment)(void *ctx, uint64_t vaddr);
 	/* Is it the entry of a function that is probed itself, at its ret instructions, too? Then a jump there is no
-	 * way out. */
+	 * way out. NULL: none is. */
 	bool (*is_probed)(void *ctx, uint64_t vaddr);
 	/* Where a jump by a pointer at this address leads; 0: nobody knows. NULL likewise. */
 	uint64_t (*pointer)(void *ctx, uint64_t vaddr);

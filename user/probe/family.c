@@ -60,28 +60,28 @@ bool family_fn__ends_pool(const struct family_fn *fn)
 	return fn->op == LT_OP_RESET || fn->op == LT_OP_DISSOLVE;
 }
 
-/* What allocates from a pool says from which, unless the family has one only. */
-bool family__has_pools(const struct family *f, const struct family_fn *fn)
+/* One of its functions that does; NULL: none. */
+static const struct family_fn *pool_end(const struct family *f)
 {
 	unsigned int i;
 
-	if (fn->pool_arg != LT_NO_ARG)
-		return true;
 	for (i = 0; i < f->n; i++) {
 		if (family_fn__ends_pool(&f->fns[i]))
-			return f->fns[i].pool_arg == LT_NO_ARG;
+			return &f->fns[i];
 	}
-	return false;
+	return NULL;
+}
+
+/* What allocates from a pool says from which, unless the family has one only. */
+bool family__has_pools(const struct family *f, const struct family_fn *fn)
+{
+	const struct family_fn *end = pool_end(f);
+
+	return fn->pool_arg != LT_NO_ARG || (end && end->pool_arg == LT_NO_ARG);
 }
 
 /* mimalloc's heaps have their memory from the kernel. */
 bool family__has_layer(const struct family *f)
 {
-	unsigned int i;
-
-	for (i = 0; f->given && i < f->n; i++) {
-		if (family_fn__ends_pool(&f->fns[i]))
-			return true;
-	}
-	return false;
+	return f->given && pool_end(f);
 }

@@ -67,11 +67,11 @@ static int sort_candidates(struct making *mk)
 	return 0;
 }
 
-static enum plan_return how_returns(const struct candidate *c, const struct plan_request *r)
+static enum plan_return how_returns(const struct found_fn *f, const struct plan_request *r)
 {
-	if (c->fn.fn->op == LT_OP_FREE || family_fn__ends_pool(c->fn.fn))
+	if (f->fn->op == LT_OP_FREE || family_fn__ends_pool(f->fn))
 		return PLAN_RETURN_NONE;
-	return c->throws || r->no_return_probes ? PLAN_RETURN_INSNS : PLAN_RETURN_PROBE;
+	return f->throws || r->no_return_probes ? PLAN_RETURN_INSNS : PLAN_RETURN_PROBE;
 }
 
 /* A name that no table has becomes the plan's. */
@@ -121,8 +121,7 @@ static int add_candidates(struct making *mk, const struct plan_request *r)
 		c->fn.name = take_name(mk->plan, f);
 		c->fn.vaddr = f->vaddr;
 		c->fn.size = f->size;
-		c->throws = f->throws;
-		c->fn.returns = how_returns(c, r);
+		c->fn.returns = how_returns(f, r);
 		c->code = making__read_code(mk, f->vaddr, f->size, &c->bytes);
 		c->err = f->fn->module ? check_address(mk, f->vaddr, &c->why_not) : 0;
 		if (!c->err && r->no_resets && family_fn__ends_pool(f->fn))

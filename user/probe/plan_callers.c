@@ -65,17 +65,10 @@ static struct code fragment(void *ctx, uint64_t vaddr)
 	return making__fragment(s->mk, vaddr);
 }
 
-static bool is_probed(void *ctx, uint64_t vaddr)
-{
-	(void)ctx;
-	(void)vaddr;
-	return false;
-}
-
 /* Does every way from its entry to a return pass such a call? */
 static bool only_calls(struct search *s, struct candidate *c)
 {
-	const struct exits_source from = {.fragment = fragment, .is_probed = is_probed, .ends_at = ends_at, .ctx = s};
+	const struct exits_source from = {.fragment = fragment, .ends_at = ends_at, .ctx = s};
 	struct exits x;
 	struct err why;
 	int err = exits__find(&x, &c->code, &from, &why);

@@ -10,7 +10,6 @@ struct candidate {
 	struct planned_fn fn;
 	struct code code;
 	unsigned char *bytes;	 /* of code */
-	bool throws;		 /* an exception may leave it */
 	bool counted_below;	 /* left out because it calls one that is probed, always */
 	struct candidate *below; /* that, if it is in this module */
 	bool entered;		 /* other code jumps behind its entry, not beyond the place */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,7 +213,6 @@ static int take_addresses(struct pass *p)
 static int compare_fns(const void *a, const void *b)
 {
 	const struct found_fn *x = a, *y = b;
-
 	unsigned int order_x = family__order(x->fn->op), order_y = family__order(y->fn->op);
 
 	if (order_x != order_y)
